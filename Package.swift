@@ -1,0 +1,36 @@
+// swift-tools-version: 6.3
+
+import PackageDescription
+
+// The hosted build: Swift API, command-line tool, tests. The libraries that programs preload or link
+// from C (OmegaDropIn, OmegaCABI) are Embedded Swift and are built from the same folders by the
+// Makefile, so no target here names them.
+let strict: [SwiftSetting] = [.strictMemorySafety()]
+
+let package = Package(
+  name: "omega-ipc",
+  products: [
+    .library(name: "OmegaIPC", targets: ["OmegaIPC"]),
+    .executable(name: "omega", targets: ["omega"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .target(name: "COmegaLinux"),
+    .target(name: "OmegaEngine", swiftSettings: strict),
+    .target(name: "OmegaLinux", dependencies: ["OmegaEngine", "COmegaLinux"], swiftSettings: strict),
+    .target(name: "OmegaIPC", dependencies: ["OmegaLinux", "OmegaEngine"], swiftSettings: strict),
+    .target(name: "OmegaSimulation", dependencies: ["OmegaEngine"], swiftSettings: strict),
+    .executableTarget(
+      name: "omega",
+      dependencies: [
+        "OmegaIPC", "OmegaLinux", "OmegaEngine",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .testTarget(name: "OmegaEngineTests", dependencies: ["OmegaEngine", "OmegaSimulation"]),
+    .testTarget(name: "OmegaIPCTests", dependencies: ["OmegaIPC"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

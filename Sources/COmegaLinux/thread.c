@@ -1,0 +1,1 @@
+#include "omega_linux.h"

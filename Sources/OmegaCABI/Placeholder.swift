@@ -1,0 +1,1 @@
+// Nothing here yet; delete this file with the first source.

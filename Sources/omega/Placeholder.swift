@@ -1,0 +1,8 @@
+import ArgumentParser
+
+@main
+struct Omega: ParsableCommand {
+  func run() throws {
+    throw ValidationError("not written yet")
+  }
+}
