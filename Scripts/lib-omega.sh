@@ -134,3 +134,14 @@ count_ipc_calls() { grep -cE '(^|[ ])(semget|semop|semtimedop|semctl)\(' "$1" ||
 
 # Number of files of the selected namespace that a traced program mapped.
 count_namespace_mappings() { grep -cE "mmap\(.*<$OMEGA_NAMESPACE/[^>]*>.* = 0x" "$1" || true; }
+
+# --- the benchmark program -------------------------------------------------------------------------
+
+# Compiles build/semaphore-bench, used by the benchmark and the demo.
+build_semaphore_bench() {
+  local cc source=$OMEGA_ROOT/Benchmarks
+  cc=$(find_c_compiler) || { need_why='no C compiler'; return 1; }
+  mkdir -p "$OMEGA_BUILD"
+  "$cc" -std=gnu11 -O2 -Wall -Wextra -Werror -o "$OMEGA_BUILD/semaphore-bench" \
+    "$source"/{bench,single,pair,process}.c -pthread
+}
