@@ -73,7 +73,8 @@ headers := $(shell find Sources -name '*.h' | LC_ALL=C sort)
 OWN_MODULE_MAP := $(wildcard Sources/COmegaLinux/include/module.modulemap)
 MODULE_MAP := $(or $(OWN_MODULE_MAP),$(E)/COmegaLinux.modulemap)
 # A C header that a module implements (@c @implementation) is a clang module beside its sources.
-module_map_of = $(addprefix -Xcc -fmodule-map-file=,$(wildcard Sources/$(1)/include/module.modulemap))
+own_module_map = $(wildcard Sources/$(1)/include/module.modulemap)
+module_map_of = $(addprefix -Xcc -fmodule-map-file=,$(own_module_map))
 
 # -no-allocations makes a heap allocation a build error: no call of ours can fail on, or deadlock
 # in, the host program's allocator. Generic code is checked where it is specialised, hence in all
@@ -142,13 +143,15 @@ $(CLIBRARY): $(CABI_OBJECTS) Sources/OmegaCABI/exports.map Makefile
 	@mkdir -p $(@D)
 	@$(LINK)
 
-# One object with only omega_* global, for the same reason as the version scripts. Grouped sections
-# are resolved first: a group whose symbols are local must not lose against another library's.
-$(CARCHIVE): $(CABI_OBJECTS) Makefile
+# One object in which only the library's entry points are global, for the same reason as the version
+# scripts. Grouped sections are resolved first: a group whose symbols are local must not lose against
+# another library's.
+$(CARCHIVE): $(CABI_OBJECTS) $(CLIBRARY)
 	@echo 'archive   $@'
-	@mkdir -p $(@D)
+	@nm -D --defined-only $(CLIBRARY) | \
+	  awk 'BEGIN { print "# entry points" } $$2 == "T" { print $$3 }' >$(E)/entry-points
 	@ld -r --force-group-allocation -o $(E)/omega-all.o $(CABI_OBJECTS)
-	@objcopy --wildcard --keep-global-symbol='omega_*' $(E)/omega-all.o $(E)/omega.o
+	@objcopy --keep-global-symbols=$(E)/entry-points $(E)/omega-all.o $(E)/omega.o
 	@rm -f $@; ar rcs $@ $(E)/omega.o
 
 $(HEADER): Sources/OmegaCABI/include/omega_ipc.h

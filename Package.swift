@@ -19,7 +19,8 @@ let package = Package(
   targets: [
     .target(name: "COmegaLinux"),
     .target(name: "OmegaEngine", swiftSettings: strict),
-    .target(name: "OmegaLinux", dependencies: ["OmegaEngine", "COmegaLinux"], swiftSettings: strict),
+    .target(
+      name: "OmegaLinux", dependencies: ["OmegaEngine", "COmegaLinux"], swiftSettings: strict),
     .target(name: "OmegaIPC", dependencies: ["OmegaLinux", "OmegaEngine"], swiftSettings: strict),
     .target(name: "OmegaSimulation", dependencies: ["OmegaEngine"], swiftSettings: strict),
     .executableTarget(
