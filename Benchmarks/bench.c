@@ -47,7 +47,9 @@ void *shared_page(void) {
   return page;
 }
 
-static double seconds(struct timeval time) { return (double)time.tv_sec + (double)time.tv_usec * 1e-6; }
+static double seconds(struct timeval time) {
+  return (double)time.tv_sec + (double)time.tv_usec * 1e-6;
+}
 
 double own_and_children_cpu_seconds(void) {
   double sum = 0;

@@ -1,6 +1,7 @@
-// Shared by the measurements: clock, pinning, a page shared by processes, and the ways to print a figure.
-// Each measurement runs for some milliseconds and prints lines "NAME VALUE"; Benchmarks/report.py runs the
-// same binary on the kernel's IPC and under the drop-in, and compares.
+// Shared by the measurements: clock, pinning, a page shared by processes, and the ways to print a
+// figure. Each measurement runs for some milliseconds and prints lines "NAME VALUE";
+// Benchmarks/report.py runs the same binary on the kernel's IPC and under the drop-in, and
+// compares.
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -28,7 +29,8 @@ void fail(const char *what);
 int new_set(int semaphores);
 void remove_set(int id);
 void set_value(int id, int number, int value);
-void pin_to_cpu(int index);  // the index-th CPU this process may use; does nothing when there is none
+void pin_to_cpu(
+    int index);  // the index-th CPU this process may use; does nothing when there is none
 void *shared_page(void);
 double own_and_children_cpu_seconds(void);
 void report_samples(const char *name, double *samples, size_t count);
@@ -45,29 +47,30 @@ static inline void change(int id, int number, int delta, int flags) {
     if (errno != EINTR) fail("semop");
 }
 
-// Runs BODY (which may use the loop variable `turn`) in short batches for the time given and reports the
-// median and the minimum of nanoseconds per turn over the batches, divided by CALLS in each turn.
-#define MEASURE(name, calls, body)                                                               \
-  do {                                                                                           \
-    long batch_ = 1;                                                                             \
-    for (int64_t took_ = 0; took_ < 100000 && batch_ < (1 << 24);) { /* warms up, too */         \
-      batch_ *= 2;                                                                               \
-      int64_t start_ = now_nanoseconds();                                                        \
-      for (long turn = 0; turn < batch_; turn++) { body; }                                       \
-      took_ = now_nanoseconds() - start_;                                                        \
-    }                                                                                            \
-    size_t count_ = 0, room_ = 100000;                                                           \
-    double *samples_ = malloc(room_ * sizeof *samples_);                                         \
-    int64_t end_ = now_nanoseconds() + measure_milliseconds * 1000000;                           \
-    while (count_ < room_) {                                                                     \
-      int64_t start_ = now_nanoseconds();                                                        \
-      for (long turn = 0; turn < batch_; turn++) { body; }                                       \
-      int64_t stop_ = now_nanoseconds();                                                         \
-      samples_[count_++] = (double)(stop_ - start_) / (double)batch_ / (calls);                  \
-      if (stop_ >= end_) break;                                                                  \
-    }                                                                                            \
-    report_samples(name, samples_, count_);                                                      \
-    free(samples_);                                                                              \
+// Runs BODY (which may use the loop variable `turn`) in short batches for the time given and
+// reports the median and the minimum of nanoseconds per turn over the batches, divided by CALLS in
+// each turn.
+#define MEASURE(name, calls, body)                                                       \
+  do {                                                                                   \
+    long batch_ = 1;                                                                     \
+    for (int64_t took_ = 0; took_ < 100000 && batch_ < (1 << 24);) { /* warms up, too */ \
+      batch_ *= 2;                                                                       \
+      int64_t start_ = now_nanoseconds();                                                \
+      for (long turn = 0; turn < batch_; turn++) { body; }                               \
+      took_ = now_nanoseconds() - start_;                                                \
+    }                                                                                    \
+    size_t count_ = 0, room_ = 100000;                                                   \
+    double *samples_ = malloc(room_ * sizeof *samples_);                                 \
+    int64_t end_ = now_nanoseconds() + measure_milliseconds * 1000000;                   \
+    while (count_ < room_) {                                                             \
+      int64_t start_ = now_nanoseconds();                                                \
+      for (long turn = 0; turn < batch_; turn++) { body; }                               \
+      int64_t stop_ = now_nanoseconds();                                                 \
+      samples_[count_++] = (double)(stop_ - start_) / (double)batch_ / (calls);          \
+      if (stop_ >= end_) break;                                                          \
+    }                                                                                    \
+    report_samples(name, samples_, count_);                                              \
+    free(samples_);                                                                      \
   } while (0)
 
 void measure_single(const char *which);

@@ -4,7 +4,9 @@
 enum { most_processes = 16 };
 
 // On one page each, so that the measurement adds no sharing of its own.
-struct counter { _Alignas(128) _Atomic long turns; };
+struct counter {
+  _Alignas(128) _Atomic long turns;
+};
 struct board {
   _Atomic int ready, go, stop;
   struct counter counters[most_processes];
@@ -95,7 +97,8 @@ void measure_disjoint(void) {
   remove_set(id);
 }
 
-// --- ping-pong ---------------------------------------------------------------------------------------
+// --- ping-pong
+// ---------------------------------------------------------------------------------------
 
 static void answer(int id) {
   struct sembuf take = {0, -1, 0}, give = {1, 1, 0};

@@ -5,7 +5,8 @@
 
 extern char **environ;
 
-// --- from SIGKILL of an undo holder to the return of the sleeper -------------------------------------
+// --- from SIGKILL of an undo holder to the return of the sleeper
+// -------------------------------------
 
 struct stage {
   _Atomic int wanted, taken;
@@ -56,7 +57,8 @@ void measure_death(long deaths) {
   remove_set(id);
 }
 
-// --- process start ------------------------------------------------------------------------------------
+// --- process start
+// ------------------------------------------------------------------------------------
 
 static double start_once(char **environment) {
   char *arguments[] = {"true", NULL};

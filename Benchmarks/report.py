@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the measurements on the kernel and under the drop-in, alternately, and writes the tables.
 
-Every figure is the median over the rounds of what semaphore-bench printed, both sides in the same run on
-the same machine; the ratio of the medians is what counts, the digits belong to the machine named.
+Every figure is the median over the rounds of what semaphore-bench printed, both sides in the same
+run on the same machine; the ratio of the medians is what counts, the digits belong to the machine named.
 """
 
 import argparse
@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 
-# name of the figure, arguments of semaphore-bench, words, wanted ratio (issue 3), part of the README table
+# name of the figure, arguments of semaphore-bench, words, wanted ratio (issue 3), part of the
+# README table
 MEASUREMENTS = [
     ("one", ["one"], "one operation, uncontended", 35, 1),
     ("undo", ["undo"], "one operation with `SEM_UNDO`", 30, 1),
@@ -31,8 +32,20 @@ MEASUREMENTS = [
     ("ping-pong", ["ping-pong"], "ping-pong round trip, two processes on two cores", 8, 1),
     ("ping-pong-one-cpu", ["ping-pong-one-cpu"], "ping-pong round trip on one core", None, 0),
     ("sleepers-0", ["sleepers", "0"], "one operation, set of 64, nobody asleep", 30, 0),
-    ("sleepers-200", ["sleepers", "200"], "one operation, 200 sleepers elsewhere in the set", 30, 1),
-    ("sleepers-2000", ["sleepers", "2000"], "one operation, 2000 sleepers elsewhere in the set", 30, 1),
+    (
+        "sleepers-200",
+        ["sleepers", "200"],
+        "one operation, 200 sleepers elsewhere in the set",
+        30,
+        1,
+    ),
+    (
+        "sleepers-2000",
+        ["sleepers", "2000"],
+        "one operation, 2000 sleepers elsewhere in the set",
+        30,
+        1,
+    ),
     ("create", ["create"], "create and remove a set", 0.05, 1),
 ]
 
@@ -58,10 +71,16 @@ class Bench:
                 shutil.rmtree(directory, ignore_errors=True)
         if result.returncode != 0:
             side = "drop-in" if library else "kernel"
-            print(f"  {' '.join(arguments)} failed on the {side} ({result.returncode}): "
-                  f"{result.stderr.strip()}", file=sys.stderr)
+            print(
+                f"  {' '.join(arguments)} failed on the {side} ({result.returncode}): "
+                f"{result.stderr.strip()}",
+                file=sys.stderr,
+            )
             return {}
-        return {name: float(value) for name, value in (line.split() for line in result.stdout.splitlines())}
+        return {
+            name: float(value)
+            for name, value in (line.split() for line in result.stdout.splitlines())
+        }
 
     def measure(self, arguments, rounds, milliseconds):
         """Both sides in turn, the order changing with each round."""
@@ -114,13 +133,21 @@ def table_rows(bench, readme_only):
         if kernel is None and ours is None:
             continue
         ratio = kernel / ours if kernel and ours else None
-        rows.append((words, nanoseconds(kernel), nanoseconds(ours), times(ratio),
-                     "" if wanted is None else f"{wanted:g}x"))
+        rows.append(
+            (
+                words,
+                nanoseconds(kernel),
+                nanoseconds(ours),
+                times(ratio),
+                "" if wanted is None else f"{wanted:g}x",
+            )
+        )
     return rows
 
 
 def sentences(bench):
     """What does not fit into the table of ratios, kernel against Omega IPC."""
+
     def both(name):
         return bench.figure(bench.kernel, name), bench.figure(bench.ours, name)
 
@@ -131,25 +158,42 @@ def sentences(bench):
         if values and all(value is not None for value in values):
             lines.append(text.format(*values))
 
-    add("Two processes on different semaphores take {0:.2f} times (kernel) and {1:.2f} times (Omega IPC) "
-        "the time of one alone.", "disjoint.multiple")
-    add("CPU time of a ping-pong round trip, both processes: {0:,.0f} ns (kernel), {1:,.0f} ns (Omega IPC).",
-        "ping-pong.cpu-ns")
+    add(
+        "Two processes on different semaphores take {0:.2f} times (kernel) and {1:.2f} times "
+        "(Omega IPC) the time of one alone.",
+        "disjoint.multiple",
+    )
+    add(
+        "CPU time of a ping-pong round trip, both processes: {0:,.0f} ns (kernel), {1:,.0f} ns "
+        "(Omega IPC).",
+        "ping-pong.cpu-ns",
+    )
     add("CPU time of a sleeper in one second: {0:.1f} µs (kernel), {1:.1f} µs (Omega IPC).", "idle")
-    add("From `SIGKILL` of an undo holder to the return of the sleeper, median / 99 % / longest: "
+    add(
+        "From `SIGKILL` of an undo holder to the return of the sleeper, median / 99 % / longest: "
         "{0:.0f} / {2:.0f} / {4:.0f} µs (kernel), {1:.0f} / {3:.0f} / {5:.0f} µs (Omega IPC).",
-        "death", "death.p99", "death.max")
+        "death",
+        "death.p99",
+        "death.max",
+    )
     plain, preload = (bench.figure(bench.ours, name) for name in ("start-plain", "start-preload"))
     if plain and preload:
-        lines.append(f"Start and end of `/bin/true`: {plain:.3f} ms plain, {preload:.3f} ms under the "
-                     f"drop-in ({preload - plain:+.3f} ms).")
+        lines.append(
+            f"Start and end of `/bin/true`: {plain:.3f} ms plain, {preload:.3f} ms under the "
+            f"drop-in ({preload - plain:+.3f} ms)."
+        )
     return lines
 
 
 def markdown(bench, machine):
-    lines = [f"Measured {machine['date']} on {machine['processor']}, {machine['cpus']} CPUs, "
-             f"Linux {machine['kernel']}; median of {machine['rounds']} alternating rounds, times in ns.", "",
-             "| | kernel | Omega IPC | ratio | wanted |", "|---|--:|--:|--:|--:|"]
+    lines = [
+        f"Measured {machine['date']} on {machine['processor']}, {machine['cpus']} CPUs, "
+        f"Linux {machine['kernel']}; median of {machine['rounds']} alternating rounds, "
+        "times in ns.",
+        "",
+        "| | kernel | Omega IPC | ratio | wanted |",
+        "|---|--:|--:|--:|--:|",
+    ]
     lines += ["| " + " | ".join(row) + " |" for row in table_rows(bench, readme_only=False)]
     lines.append("")
     lines += [f"- {line}" for line in sentences(bench)]
@@ -172,9 +216,15 @@ def parse_options():
     parser.add_argument("--binary", required=True, help="the compiled semaphore-bench")
     parser.add_argument("--library", required=True, help="the drop-in library; empty: kernel only")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--milliseconds", type=int, default=100, help="of one measurement in a round")
-    parser.add_argument("--deaths", type=int, default=150, help="kills in each of up to three rounds")
-    parser.add_argument("--only", action="append", default=[], help="only this measurement (repeatable)")
+    parser.add_argument(
+        "--milliseconds", type=int, default=100, help="of one measurement in a round"
+    )
+    parser.add_argument(
+        "--deaths", type=int, default=150, help="kills in each of up to three rounds"
+    )
+    parser.add_argument(
+        "--only", action="append", default=[], help="only this measurement (repeatable)"
+    )
     parser.add_argument("--markdown", help="where to write the table")
     parser.add_argument("--json", help="where to write all figures")
     return parser.parse_args()
@@ -217,8 +267,16 @@ def main():
             file.write(markdown(bench, machine))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": machine, "complete": complete, "kernel": bench.kernel, "ours": bench.ours},
-                      file, indent=1)
+            json.dump(
+                {
+                    "machine": machine,
+                    "complete": complete,
+                    "kernel": bench.kernel,
+                    "ours": bench.ours,
+                },
+                file,
+                indent=1,
+            )
             file.write("\n")
 
 

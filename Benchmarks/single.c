@@ -55,7 +55,8 @@ void measure_single(const char *which) {
   remove_set(id);
 }
 
-// --- sleepers elsewhere in the set -----------------------------------------------------------------
+// --- sleepers elsewhere in the set
+// -----------------------------------------------------------------
 
 enum { elsewhere = 63 };
 static int sleeping_set;

@@ -1,9 +1,10 @@
+# shellcheck shell=bash
 # Shell functions shared by the test scripts, the demo and the benchmark. Source it:
 #
 #   source "$(dirname "${BASH_SOURCE[0]}")/../../Scripts/lib-omega.sh"
 #
-# OMEGA_TEST_LIBRARY selects the drop-in library to test. Set but empty means "none": everything then
-# runs on the kernel's own IPC, which is how the programs under test are themselves tested.
+# OMEGA_TEST_LIBRARY selects the drop-in library to test. Set but empty means "none": everything
+# then runs on the kernel's own IPC, which is how the programs under test are themselves tested.
 
 OMEGA_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 OMEGA_BUILD=$OMEGA_ROOT/build
@@ -12,7 +13,7 @@ OMEGA_IPC_CALLS=semget,semop,semtimedop,semctl
 omega_passed=0 omega_failed=0 omega_skipped=0
 omega_scratch=
 
-# --- results ---------------------------------------------------------------------------------------
+# --- results  ---
 
 ok() { omega_passed=$((omega_passed + 1)); printf 'ok %s\n' "$*"; }
 not_ok() { omega_failed=$((omega_failed + 1)); printf 'not ok %s\n' "$*"; }
@@ -30,12 +31,13 @@ finish() {
   exit 0
 }
 
-# --- prerequisites ---------------------------------------------------------------------------------
+# --- prerequisites  ---
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# need_package COMMAND PACKAGE...: installs Debian packages when COMMAND is missing and this is possible.
-# After a failure $need_why says why, for the skip line.
+# need_package COMMAND PACKAGE...: installs Debian packages when COMMAND is missing and this is
+# possible. After a failure $need_why says why, for the skip line.
+need_why=
 need_package() {
   local command=$1
   shift
@@ -66,9 +68,14 @@ find_c_compiler() {
 kernel_has_ipc() { [[ -r /proc/sysvipc/sem ]]; }
 
 # Can strace run a process here? (Containers often forbid ptrace.)
-strace_works() { need_package strace strace && strace -f -qq -o /dev/null true 2>/dev/null; }
+strace_works() {
+  need_package strace strace || return 1
+  strace -f -qq -o /dev/null true 2>/dev/null && return 0
+  need_why='strace cannot trace here (ptrace is forbidden)'
+  return 1
+}
 
-# --- private kernel IPC ----------------------------------------------------------------------------
+# --- private kernel IPC  ---
 
 # Runs the calling script again in a kernel IPC namespace of its own when that is possible, so that
 # what it leaves in the kernel is visible (the table starts empty) and vanishes with it.
@@ -84,7 +91,7 @@ enter_private_kernel_ipc() {
 # Identifiers of the semaphore sets that the kernel holds, one a line.
 kernel_set_ids() { kernel_has_ipc && awk 'NR > 1 { print $2 }' /proc/sysvipc/sem; }
 
-# --- namespaces ------------------------------------------------------------------------------------
+# --- namespaces  ---
 
 # A scratch directory removed at exit; namespaces live in it when it is on tmpfs.
 make_scratch() {
@@ -116,8 +123,8 @@ under_omega() {
   fi
 }
 
-# under_strace LOG COMMAND...: the same, with IPC calls and file mappings logged. Counts only: a traced
-# process may see EINTR where it otherwise would not, so its results are judged by nobody.
+# under_strace LOG COMMAND...: the same, with IPC calls and file mappings logged. Counts only: a
+# traced process may see EINTR where it otherwise would not, so its results are judged by nobody.
 under_strace() {
   local log=$1
   shift
@@ -135,12 +142,12 @@ count_ipc_calls() { grep -cE '(^|[ ])(semget|semop|semtimedop|semctl)\(' "$1" ||
 # Number of files of the selected namespace that a traced program mapped.
 count_namespace_mappings() { grep -cE "mmap\(.*<$OMEGA_NAMESPACE/[^>]*>.* = 0x" "$1" || true; }
 
-# --- the benchmark program -------------------------------------------------------------------------
+# --- the benchmark program  ---
 
 # Compiles build/semaphore-bench, used by the benchmark and the demo.
 build_semaphore_bench() {
   local cc source=$OMEGA_ROOT/Benchmarks
-  cc=$(find_c_compiler) || { need_why='no C compiler'; return 1; }
+  cc=$(find_c_compiler) || { echo 'no C compiler' >&2; return 1; }
   mkdir -p "$OMEGA_BUILD"
   "$cc" -std=gnu11 -O2 -Wall -Wextra -Werror -o "$OMEGA_BUILD/semaphore-bench" \
     "$source"/{bench,single,pair,process}.c -pthread

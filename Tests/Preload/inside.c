@@ -1,5 +1,6 @@
-// What a program can notice of the drop-in from inside: descriptors, threads, signals, allocations, errno,
-// stack. Each part prints its name and "same", or what has changed, and the exit status says how it went.
+// What a program can notice of the drop-in from inside: descriptors, threads, signals, allocations,
+// errno, stack. Each part prints its name and "same", or what has changed, and the exit status says
+// how it went.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -18,17 +19,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// --- the program's allocator, counted: semaphore calls must not come here ---------------------------
+// --- the program's allocator, counted: semaphore calls must not come here
+// ---------------------------
 
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
 extern void __libc_free(void *);
 static _Atomic long allocator_calls;
-void *malloc(size_t size) { allocator_calls++; return __libc_malloc(size); }
-void *calloc(size_t count, size_t size) { allocator_calls++; return __libc_calloc(count, size); }
-void *realloc(void *block, size_t size) { allocator_calls++; return __libc_realloc(block, size); }
-void free(void *block) { allocator_calls++; __libc_free(block); }
+void *malloc(size_t size) {
+  allocator_calls++;
+  return __libc_malloc(size);
+}
+void *calloc(size_t count, size_t size) {
+  allocator_calls++;
+  return __libc_calloc(count, size);
+}
+void *realloc(void *block, size_t size) {
+  allocator_calls++;
+  return __libc_realloc(block, size);
+}
+void free(void *block) {
+  allocator_calls++;
+  __libc_free(block);
+}
 
-// --- snapshots ----------------------------------------------------------------------------------------
+// --- snapshots
+// ----------------------------------------------------------------------------------------
 
 struct snapshot {
   char status[2048];       // the lines of /proc/self/status that a library could change
@@ -38,8 +53,8 @@ struct snapshot {
 };
 
 static void take_status(char *out) {
-  static const char *const wanted[] = {"Threads:", "SigBlk:", "SigIgn:", "SigCgt:", "NoNewPrivs:",
-                                       "Seccomp:", "CapEff:", "Umask:"};
+  static const char *const wanted[] = {
+      "Threads:", "SigBlk:", "SigIgn:", "SigCgt:", "NoNewPrivs:", "Seccomp:", "CapEff:", "Umask:"};
   char text[8192];
   int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
   ssize_t size = read(file, text, sizeof text - 1);
@@ -97,8 +112,8 @@ static void report(const char *what, int same, const char *before, const char *a
 
 static void compare(const char *when, const struct snapshot *a, const struct snapshot *b) {
   char what[64];
-#define COMPARE(field, words)                                                                       \
-  snprintf(what, sizeof what, "%s: %s", when, words);                                               \
+#define COMPARE(field, words)                         \
+  snprintf(what, sizeof what, "%s: %s", when, words); \
   report(what, memcmp(a->field, b->field, sizeof a->field) == 0, a->field, b->field)
   COMPARE(status, "threads and signal masks");
   COMPARE(descriptors, "descriptors");
@@ -106,7 +121,8 @@ static void compare(const char *when, const struct snapshot *a, const struct sna
   COMPARE(environment, "environment");
 }
 
-// --- the work ---------------------------------------------------------------------------------------
+// --- the work
+// ---------------------------------------------------------------------------------------
 
 static int must(int result, const char *what) {
   if (result == -1) {
@@ -119,14 +135,16 @@ static int must(int result, const char *what) {
 // Every kind of call, with a set of its own.
 static void use_semaphores(void) {
   int id = must(semget(IPC_PRIVATE, 4, IPC_CREAT | 0600), "semget");
-  struct sembuf up = {0, 1, SEM_UNDO}, down = {0, -1, SEM_UNDO}, both[2] = {{1, 1, 0}, {2, 2, SEM_UNDO}};
+  struct sembuf up = {0, 1, SEM_UNDO}, down = {0, -1, SEM_UNDO},
+                both[2] = {{1, 1, 0}, {2, 2, SEM_UNDO}};
   struct timespec timeout = {0, 1000000};
   unsigned short values[4];
   struct semid_ds about;
   must(semop(id, &up, 1), "semop");
   must(semop(id, &down, 1), "semop");
   must(semop(id, both, 2), "semop of two");
-  if (semtimedop(id, &(struct sembuf){3, -1, 0}, 1, &timeout) != -1 || errno != EAGAIN) must(-1, "timeout");
+  if (semtimedop(id, &(struct sembuf){3, -1, 0}, 1, &timeout) != -1 || errno != EAGAIN)
+    must(-1, "timeout");
   must(semctl(id, 0, GETALL, values), "GETALL");
   must(semctl(id, 0, IPC_STAT, &about), "IPC_STAT");
   must(semctl(id, 0, SETVAL, 3), "SETVAL");
@@ -180,7 +198,8 @@ static void close_everything(int use_first) {
   char byte = 1;
   int good = first == 0 && second == 1 && read(second, &byte, 1) == 1 && byte == 0;
   dup2(output, 1);
-  report(use_first ? "closed after the first call:" : "closed before the first call:", good, NULL, NULL);
+  report(use_first ? "closed after the first call:" : "closed before the first call:", good, NULL,
+         NULL);
   exit(failures != 0);
 }
 

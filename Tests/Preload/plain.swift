@@ -1,7 +1,10 @@
-// A Swift program that knows nothing of IPC: classes, existentials, generics, strings, tasks, errors.
-// It must print the same with the drop-in (an Embedded Swift library) preloaded.
+// A Swift program that knows nothing of IPC: classes, existentials, generics, strings, tasks,
+// errors. It must print the same with the drop-in (an Embedded Swift library) preloaded.
 protocol Shape { func area() -> Double }
-struct Square: Shape { let side: Double; func area() -> Double { side * side } }
+struct Square: Shape {
+  let side: Double
+  func area() -> Double { side * side }
+}
 final class Circle: Shape {
   let radius: Double
   init(_ radius: Double) { self.radius = radius }
@@ -19,10 +22,17 @@ print(shapes.map { $0.area() }.reduce(0, +))
 shapes.removeAll()
 do { _ = try half(3) } catch let error as Odd { print("odd \(error.number)") }
 var counts: [String: Int] = [:]
-for word in "one two three two three three".split(separator: " ") { counts[String(word), default: 0] += 1 }
+for word in "one two three two three three".split(separator: " ") {
+  counts[String(word), default: 0] += 1
+}
 print(counts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
 let sum = await withTaskGroup(of: Int.self) { group in
-  for number in 1...20 { group.addTask { await Task.yield(); return number * number } }
+  for number in 1...20 {
+    group.addTask {
+      await Task.yield()
+      return number * number
+    }
+  }
   return await group.reduce(0, +)
 }
 print("sum of squares \(sum)")

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # products, here, omega_scratch: set by the caller
 # Functions of Tests/Programs/run: building the programs, running one three ways, judging it.
 
 have_product() {
@@ -24,7 +25,8 @@ build_products() {
     make_product "$name" "$cc" "${flags[@]}" "$here/c/$name.c" -pthread -ldl || return 1
   done
   make_product plugin.so "$cc" "${flags[@]}" -shared -fPIC "$here/c/plugin.c" || return 1
-  make_product interposer.so "$cc" "${flags[@]}" -shared -fPIC "$here/c/interposer.c" -ldl || return 1
+  make_product interposer.so "$cc" "${flags[@]}" -shared -fPIC "$here/c/interposer.c" -ldl ||
+    return 1
   # Not every machine has a static libc; this one program then goes without.
   rm -f "$products/static"
   "$cc" "${flags[@]}" -static -o "$products/static" "$here/c/raw_syscall.c" >/dev/null 2>&1 || true
@@ -54,7 +56,8 @@ make_python_venv() {
     [[ $(id -u) == 0 ]] && have apt-get &&
       DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv python3-dev >/dev/null 2>&1
   fi
-  python3 -m venv --clear "$venv" >/dev/null 2>&1 || { need_why='python3 -m venv failed'; return 1; }
+  need_why='python3 -m venv failed'
+  python3 -m venv --clear "$venv" >/dev/null 2>&1 || return 1
   "$venv/bin/pip" -q install --no-binary :all: sysv_ipc >/dev/null 2>&1 ||
     "$venv/bin/pip" -q install sysv_ipc >/dev/null 2>&1 ||
     { need_why='pip install sysv_ipc failed (no network?)'; return 1; }
@@ -69,8 +72,8 @@ use_readable_library() {
   OMEGA_LIBRARY=$omega_scratch/libomega-ipc.so
 }
 
-# check_program NAME COMMAND...: the program checks itself and ends with "checked N"; its output on the
-# kernel and under the drop-in must be the same, and nothing may reach the kernel.
+# check_program NAME COMMAND...: the program checks itself and ends with "checked N"; its output on
+# the kernel and under the drop-in must be the same, and nothing may reach the kernel.
 check_program() {
   local name=$1 status=0
   shift
@@ -122,7 +125,7 @@ check_calls() {
   local log=$omega_scratch/$name.strace
   shift
   on_kernel && return 0
-  strace_works || { skip "$name: strace cannot be used (${need_why:-ptrace is forbidden})"; return 0; }
+  strace_works || { skip "$name: $need_why"; return 0; }
   new_namespace "${OMEGA_NAMESPACE_MODE:-0700}"
   under_strace "$log" timeout -k 5 150 "$@" >"$log.out" 2>&1 || true
   calls=$(count_ipc_calls "$log")

@@ -1,4 +1,5 @@
-// Checks shared by the C and C++ programs: each prints what it saw, the first wrong one ends the program.
+// Checks shared by the C and C++ programs: each prints what it saw, the first wrong one ends the
+// program.
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -16,24 +17,29 @@
 static int checked_count;
 
 // The value of an expression, or -errno when a call returned -1.
-#define RESULT(call) ({ long result_ = (long)(call); result_ == -1 ? -(long)errno : result_; })
+#define RESULT(call)                        \
+  ({                                        \
+    long result_ = (long)(call);            \
+    result_ == -1 ? -(long)errno : result_; \
+  })
 
-#define CHECK(what, got, wanted)                                                                  \
-  do {                                                                                            \
-    long got_ = (long)(got), wanted_ = (long)(wanted);                                            \
-    if (got_ != wanted_) {                                                                        \
-      fprintf(stderr, "%s:%d: %s: got %ld, wanted %ld\n", __FILE__, __LINE__, (what), got_, wanted_); \
-      exit(1);                                                                                    \
-    }                                                                                             \
-    printf("%s = %ld\n", (what), got_);                                                           \
-    checked_count++;                                                                              \
+#define CHECK(what, got, wanted)                                                            \
+  do {                                                                                      \
+    long got_ = (long)(got), wanted_ = (long)(wanted);                                      \
+    if (got_ != wanted_) {                                                                  \
+      fprintf(stderr, "%s:%d: %s: got %ld, wanted %ld\n", __FILE__, __LINE__, (what), got_, \
+              wanted_);                                                                     \
+      exit(1);                                                                              \
+    }                                                                                       \
+    printf("%s = %ld\n", (what), got_);                                                     \
+    checked_count++;                                                                        \
   } while (0)
 
 // Waits for a condition; alarm() in start_checks is the watchdog.
-#define WAIT_UNTIL(condition)                                        \
-  do {                                                               \
-    struct timespec pause_ = {0, 200000};                            \
-    while (!(condition)) nanosleep(&pause_, NULL);                   \
+#define WAIT_UNTIL(condition)                      \
+  do {                                             \
+    struct timespec pause_ = {0, 200000};          \
+    while (!(condition)) nanosleep(&pause_, NULL); \
   } while (0)
 
 static inline void start_checks(void) {

@@ -1,5 +1,5 @@
-// A program that loads its plug-in with RTLD_DEEPBIND, as PHP does: the plug-in's calls look into libc
-// first, so a preloaded library does not see them unless it does something about dlopen.
+// A program that loads its plug-in with RTLD_DEEPBIND, as PHP does: the plug-in's calls look into
+// libc first, so a preloaded library does not see them unless it does something about dlopen.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 

@@ -1,5 +1,5 @@
-// A program under two preloaded libraries: the drop-in and interposer.c, which calls semop inside open,
-// stat, mmap, close and others.
+// A program under two preloaded libraries: the drop-in and interposer.c, which calls semop inside
+// open, stat, mmap, close and others.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -30,7 +30,8 @@ int main(void) {
   CHECK("interposer was used", uses() - before >= 5, 1);
 
   pid_t pid = fork();
-  if (pid == 0) _exit(open("/nonexistent", O_RDONLY) == -1 && one_op(id, 1, 1, SEM_UNDO) == 0 ? 90 : 1);
+  if (pid == 0)
+    _exit(open("/nonexistent", O_RDONLY) == -1 && one_op(id, 1, 1, SEM_UNDO) == 0 ? 90 : 1);
   CHECK("child", wait_for(pid), 90);
   CHECK("undone", get_value(id, 1), 0);
   CHECK("remove", RESULT(semctl(id, 0, IPC_RMID)), 0);

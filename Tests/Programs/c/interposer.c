@@ -1,5 +1,6 @@
-// Another preloaded library, as fakeroot's: it wraps file calls, and uses a semaphore inside each of them.
-// If the drop-in did its own work through these libc functions, it would come back here without end.
+// Another preloaded library, as fakeroot's: it wraps file calls, and uses a semaphore inside each
+// of them. If the drop-in did its own work through these libc functions, it would come back here
+// without end.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -42,46 +43,47 @@ static void use_semaphore(const char *call) {
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-#define WRAP_OPEN(name)                                   \
-  int name(const char *path, int flags, ...) {            \
-    mode_t mode = 0;                                      \
-    if (flags & (O_CREAT | __O_TMPFILE)) {                \
-      va_list rest;                                       \
-      va_start(rest, flags);                              \
-      mode = va_arg(rest, mode_t);                        \
-      va_end(rest);                                       \
-    }                                                     \
-    use_semaphore(#name);                                 \
-    return REAL(name)(path, flags, mode);                 \
+#define WRAP_OPEN(name)                        \
+  int name(const char *path, int flags, ...) { \
+    mode_t mode = 0;                           \
+    if (flags & (O_CREAT | __O_TMPFILE)) {     \
+      va_list rest;                            \
+      va_start(rest, flags);                   \
+      mode = va_arg(rest, mode_t);             \
+      va_end(rest);                            \
+    }                                          \
+    use_semaphore(#name);                      \
+    return REAL(name)(path, flags, mode);      \
   }
 WRAP_OPEN(open)
 WRAP_OPEN(open64)
 
-#define WRAP_OPENAT(name)                                 \
+#define WRAP_OPENAT(name)                                     \
   int name(int directory, const char *path, int flags, ...) { \
-    mode_t mode = 0;                                      \
-    if (flags & (O_CREAT | __O_TMPFILE)) {                \
-      va_list rest;                                       \
-      va_start(rest, flags);                              \
-      mode = va_arg(rest, mode_t);                        \
-      va_end(rest);                                       \
-    }                                                     \
-    use_semaphore(#name);                                 \
-    return REAL(name)(directory, path, flags, mode);      \
+    mode_t mode = 0;                                          \
+    if (flags & (O_CREAT | __O_TMPFILE)) {                    \
+      va_list rest;                                           \
+      va_start(rest, flags);                                  \
+      mode = va_arg(rest, mode_t);                            \
+      va_end(rest);                                           \
+    }                                                         \
+    use_semaphore(#name);                                     \
+    return REAL(name)(directory, path, flags, mode);          \
   }
 WRAP_OPENAT(openat)
 WRAP_OPENAT(openat64)
 
-#define WRAP(type, name, parameters, ...)                 \
-  type name parameters {                                  \
-    use_semaphore(#name);                                 \
-    return REAL(name)(__VA_ARGS__);                       \
+#define WRAP(type, name, parameters, ...) \
+  type name parameters {                  \
+    use_semaphore(#name);                 \
+    return REAL(name)(__VA_ARGS__);       \
   }
 WRAP(int, close, (int file), file)
 WRAP(int, stat, (const char *path, struct stat *out), path, out)
 WRAP(int, lstat, (const char *path, struct stat *out), path, out)
 WRAP(int, fstat, (int file, struct stat *out), file, out)
-WRAP(int, fstatat, (int file, const char *path, struct stat *out, int flags), file, path, out, flags)
+WRAP(int, fstatat, (int file, const char *path, struct stat *out, int flags), file, path, out,
+     flags)
 WRAP(int, link, (const char *from, const char *to), from, to)
 WRAP(int, unlink, (const char *path), path)
 WRAP(int, ftruncate, (int file, off_t size), file, size)

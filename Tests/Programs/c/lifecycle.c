@@ -10,11 +10,12 @@ extern char **environ;
 enum { guard, ready, semaphore_count };
 static const char *self;
 
-// What this program does when it runs itself again: "after-exec ID" still holds what it took before.
+// What this program does when it runs itself again: "after-exec ID" still holds what it took
+// before.
 static int after_exec(int id) {
-  if (get_value(id, guard) != 0) return 41;       // exec must not have undone it
+  if (get_value(id, guard) != 0) return 41;  // exec must not have undone it
   if (RESULT(one_op(id, guard, -1, IPC_NOWAIT)) != -EAGAIN) return 42;
-  return 40;                                      // this exit undoes it
+  return 40;  // this exit undoes it
 }
 
 static void run_exec(int id) {

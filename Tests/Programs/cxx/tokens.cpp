@@ -65,9 +65,8 @@ int main() {
       Token token(set);
       long now = __atomic_add_fetch(&inside, 1, __ATOMIC_SEQ_CST);
       long seen = __atomic_load_n(&most, __ATOMIC_SEQ_CST);
-      while (now > seen &&
-             !__atomic_compare_exchange_n(&most, &seen, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-      }
+      while (now > seen && !__atomic_compare_exchange_n(&most, &seen, now, false, __ATOMIC_SEQ_CST,
+                                                        __ATOMIC_SEQ_CST)) {}
       __atomic_add_fetch(&turns, 1, __ATOMIC_SEQ_CST);
       __atomic_sub_fetch(&inside, 1, __ATOMIC_SEQ_CST);
     }
@@ -85,7 +84,8 @@ int main() {
     set.change(1, -1, IPC_NOWAIT);
     check("not reached", 1, 0);
   } catch (const std::system_error &error) {
-    check("would block, as an exception", error.code() == std::errc::resource_unavailable_try_again, 1);
+    check("would block, as an exception", error.code() == std::errc::resource_unavailable_try_again,
+          1);
   }
   check("given back by unwinding", set.value(0), 2);
   std::printf("checked %d\n", checked);

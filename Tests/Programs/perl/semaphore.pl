@@ -106,8 +106,8 @@ my $all = '';
 semctl($id, 0, GETALL, $all) or die "GETALL: $!";
 check 'raw values', join(',', unpack('s!*', $all)), '5,6';
 semop($id, pack('s!3' x 3, 0, -5, 0, 0, 0, 0, 1, 1, IPC_NOWAIT)) or die "semop: $!";
-check 'raw values after three operations', semctl($id, 0, GETVAL, 0) . ',' . semctl($id, 1, GETVAL, 0),
-  '0 but true,7';
+check 'raw values after three operations',
+  semctl($id, 0, GETVAL, 0) . ',' . semctl($id, 1, GETVAL, 0), '0 but true,7';
 check 'setval out of range', (semctl($id, 0, SETVAL, 32768) ? 'set' : $! + 0), ERANGE;
 check 'raw GETPID', (semctl($id, 1, GETPID, 0) == $$ ? 'ours' : 'other'), 'ours';
 semctl($id, 0, IPC_RMID, 0) or die "IPC_RMID: $!";

@@ -8,7 +8,8 @@ function check(string $what, mixed $got, mixed $wanted): void
 {
     global $checked;
     if ($got !== $wanted) {
-        fwrite(STDERR, "$what: got " . var_export($got, true) . ", wanted " . var_export($wanted, true) . "\n");
+        $words = 'got ' . var_export($got, true) . ', wanted ' . var_export($wanted, true);
+        fwrite(STDERR, "$what: $words\n");
         exit(1);
     }
     echo "$what = ", var_export($got, true), "\n";

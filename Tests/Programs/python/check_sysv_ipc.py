@@ -1,4 +1,4 @@
-"""The `sysv_ipc` module from PyPI, as a Python program uses it: values, timeouts, undo, threads, fork.
+"""The `sysv_ipc` module from PyPI, as a Python program uses it: timeouts, undo, threads, fork.
 
 Prints what it saw (the caller compares kernel and drop-in) and ends with "checked N".
 """
@@ -81,7 +81,9 @@ def values_and_errors():
     semaphore.value = 0
     semaphore.Z()
     check("zero", semaphore.value, 0)
-    check("out of range", raises(ValueError, lambda: setattr(semaphore, "value", 40000)), "ValueError")
+    check(
+        "out of range", raises(ValueError, lambda: setattr(semaphore, "value", 40000)), "ValueError"
+    )
     check("otime is set", semaphore.o_time > 0, True)
     semaphore.mode = 0o640
     check("mode changed", oct(semaphore.mode), "0o640")
@@ -102,7 +104,11 @@ def keys():
     again.release()
     check("one object", semaphore.value, 1)
     semaphore.remove()
-    check("key free", raises(sysv_ipc.ExistentialError, lambda: sysv_ipc.Semaphore(key)), "ExistentialError")
+    check(
+        "key free",
+        raises(sysv_ipc.ExistentialError, lambda: sysv_ipc.Semaphore(key)),
+        "ExistentialError",
+    )
 
 
 def sleepers():
@@ -227,7 +233,11 @@ def interrupted():
         try:
             semaphore.acquire()
         except (sysv_ipc.Error, OSError) as error:
-            return 26 if "signal" in str(error).lower() or getattr(error, "errno", 0) == errno.EINTR else 2
+            return (
+                26
+                if "signal" in str(error).lower() or getattr(error, "errno", 0) == errno.EINTR
+                else 2
+            )
         return 1
 
     pid = child(body)

@@ -1,4 +1,4 @@
-// A Swift program with the full runtime (classes, closures, arrays, tasks) that calls System V semaphores
+// A Swift program with the full runtime (classes, closures, tasks) that calls System V semaphores
 // through Glibc. An Embedded Swift library is preloaded: its runtime symbols must not replace ours.
 import Glibc
 
@@ -54,6 +54,6 @@ check("still one", semctl_get(id, 0, GETVAL), 1)
 
 var words: [String: [Int]] = [:]
 for number in 0..<1000 { words["word \(number % 10)", default: []].append(number) }
-check("the runtime works", words.values.map(\.count).sorted().description, "\(Array(repeating: 100, count: 10))")
+check("the runtime works", words.values.map(\.count), Array(repeating: 100, count: 10))
 check("remove", semctl_get(id, 0, IPC_RMID), 0)
 print("checked \(checked)")
