@@ -19,6 +19,13 @@ static __thread int depth;
 static int set_id = -1;
 static long uses;
 
+static pid_t maker;
+
+// The set belongs to the process that made it; its forked children only use it.
+__attribute__((destructor)) static void remove_set(void) {
+  if (set_id != -1 && maker == getpid()) semctl(set_id, 0, IPC_RMID);
+}
+
 // Read by interposed.c, to know that this library did something.
 long interposer_uses(void) { return __atomic_load_n(&uses, __ATOMIC_RELAXED); }
 
@@ -33,7 +40,10 @@ static void use_semaphore(const char *call) {
   }
   depth++;
   int saved = errno;
-  if (set_id == -1) set_id = semget(IPC_PRIVATE, 1, IPC_CREAT | 0600);
+  if (set_id == -1) {
+    maker = getpid();
+    set_id = semget(IPC_PRIVATE, 1, IPC_CREAT | 0600);
+  }
   struct sembuf operations[2] = {{0, 1, 0}, {0, -1, SEM_UNDO}};
   if (set_id == -1 || semop(set_id, operations, 2) == -1) abort();
   __atomic_fetch_add(&uses, 1, __ATOMIC_RELAXED);
