@@ -260,8 +260,8 @@ def main():
         "rounds": options.rounds,
     }
     plain_table(bench)
-    # A partial or one-sided run must not replace the figures that the README quotes.
-    complete = not options.only and bool(options.library)
+    # A partial, hasty or one-sided run must not replace the figures that the README quotes.
+    complete = not options.only and bool(options.library) and options.rounds >= 3
     if options.markdown and complete:
         with open(options.markdown, "w", encoding="utf-8") as file:
             file.write(markdown(bench, machine))
