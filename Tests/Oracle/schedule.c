@@ -13,7 +13,7 @@
 enum { CONTROLLER = -1 };
 
 // The temper of one seed.
-static struct { int undo, several, nowait, timed, wild, foreign; } temper;
+static struct { int undo, several, nowait, timed, wild, foreign, deadly; } temper;
 
 static uint32_t roll(uint32_t sides) {
   world.random += 0x9e3779b97f4a7c15u; // splitmix64
@@ -45,6 +45,7 @@ static struct set *any_live_set(void) {
 // Mostly a set that exists; else one that is gone, one of a wrong generation, or none at all.
 static int any_id(void) {
   struct set *set = any_live_set();
+  if (temper.deadly && world.sets[0].live && chance(60)) return world.sets[0].id;
   if (set == NULL || chance(4)) {
     if (world.set_count > 0 && chance(50)) return world.sets[roll((uint32_t)world.set_count)].id;
     if (set != NULL && chance(30)) return set->id + 32768;
@@ -60,6 +61,7 @@ static int size_of(int id) {
 
 static unsigned short any_semaphore(int count) {
   if (chance(temper.wild)) return ONE_OF((unsigned short)count, (unsigned short)(count + 63), 65535);
+  if (temper.deadly && chance(60)) return 0; // many who want the same
   if (count > 66 && chance(70)) return ONE_OF((unsigned short)0, 1, 64, 65);
   return (unsigned short)roll((uint32_t)(count > 3 && chance(60) ? 3 : count));
 }
@@ -88,6 +90,11 @@ static void make_semop(struct command *c, bool may_sleep) {
     op->sem_flg = (short)((chance(temper.nowait) || !may_sleep ? IPC_NOWAIT : 0) |
                           (chance(temper.undo) ? SEM_UNDO : 0));
   }
+  if (temper.deadly && chance(60)) { // a lock taken or given back, as most programs use them
+    c->base = 1;
+    c->sops[0].sem_op = may_sleep && chance(75) ? -1 : 1;
+    c->sops[0].sem_flg = (short)(SEM_UNDO | (may_sleep && chance(90) ? 0 : IPC_NOWAIT));
+  }
   c->nsops = (size_t)c->base;
   c->timeout = chance(50) ? T_SEMOP : T_NULL;
   if (!may_sleep) return;
@@ -110,8 +117,11 @@ static void make_semop(struct command *c, bool may_sleep) {
   }
 }
 
+// Comes back by itself: the step ends when it has. (The read-only page holds zeros.)
 static bool short_timeout(const struct command *c) {
-  return c->action == ACT_SEMOP && c->timeout == T_GIVEN && c->time.tv_sec == 0;
+  return c->action == ACT_SEMOP &&
+         ((c->timeout == T_GIVEN && c->time.tv_sec == 0) ||
+          (c->timeout == T_BAD_POINTER && c->timeout_place == AT_READONLY));
 }
 
 static void make_semget(struct command *c) {
@@ -133,6 +143,8 @@ static void make_semctl(struct command *c) {
                   GETVAL, GETVAL, GETPID, GETNCNT, GETZCNT, IPC_STAT, IPC_SET, IPC_SET, SEM_STAT,
                   SEM_STAT_ANY, IPC_INFO, SEM_INFO);
   if (chance(temper.wild)) c->cmd = ONE_OF(-1, 4, 10, 11, 21, 99, INT_MAX, INT_MIN);
+  if (temper.deadly && (c->cmd == SETVAL || c->cmd == SETALL) && chance(70))
+    c->cmd = GETALL; // these clear all adjustments
   c->nsems = size_of(c->id);
   c->num = any_semaphore(c->nsems);
   if (chance(temper.wild)) c->num = ONE_OF(-1, INT_MAX, INT_MIN, 65536);
@@ -342,6 +354,8 @@ static void process_step(int slot, int actor) {
 static void go_on(void) {
   int slot, actor, kind = (int)roll(10);
   struct command c;
+  if (temper.deadly && chance(40) && (slot = any_slot(true)) >= 0)
+    return kill_worker(slot, SIGKILL);
   if (kind < 3 && (slot = any_slot(false)) >= 0) return new_worker(slot);
   if (kind < 5 && any_actor(true, &slot, &actor)) return signal_sleeper(slot, actor);
   if (kind < 6 && (slot = any_slot(true)) >= 0) return kill_worker(slot, SIGKILL);
@@ -359,22 +373,24 @@ static void any_step(void) {
   struct command c;
   int slot, actor, kind = (int)roll(100);
   if (kind < 5 && any_actor(true, &slot, &actor)) return signal_sleeper(slot, actor);
-  if (kind < 8 && (slot = any_slot(true)) >= 0)
+  // Deaths tell most where somebody waits for what the dead may have held.
+  if (kind < (temper.deadly ? 13 : 8) && any_actor(chance(temper.deadly ? 30 : 50), &slot, &actor) &&
+      (!temper.deadly || count_sleepers() > 0))
     return kill_worker(slot, chance(70) ? SIGKILL : SIGTERM);
-  if (kind < 13 && (slot = any_slot(false)) >= 0) return new_worker(slot);
+  if (kind < (temper.deadly ? 30 : 18) && (slot = any_slot(false)) >= 0) return new_worker(slot);
   // The controller takes part too, and keeps things going when everybody sleeps.
   bool all_asleep = !any_actor(false, &slot, &actor);
   if (all_asleep && chance(75)) return go_on();
   if (all_asleep || chance(12)) slot = CONTROLLER, actor = 0;
-  if (kind >= 13 && kind < 27 && slot != CONTROLLER) return process_step(slot, actor);
-  if (kind < 29 || live_sets() == 0) {
+  if (kind >= 16 && kind < 30 && slot != CONTROLLER) return process_step(slot, actor);
+  if (kind < 32 || live_sets() == 0) {
     c = (struct command){.action = ACT_SEMCTL, .cmd = IPC_RMID, .id = any_id(),
                          .num = ONE_OF(0, -1, 99), .raw = chance(8)};
-    if (live_sets() == 0 || chance(40)) make_semget(&c);
+    if (live_sets() == 0 || chance(temper.deadly ? 90 : 40)) make_semget(&c);
     return step(slot, actor, &c);
   }
-  if (kind < 34) make_semget(&c);
-  else if (kind < 52) make_semctl(&c);
+  if (kind < 37) make_semget(&c);
+  else if (kind < 54) make_semctl(&c);
   else make_semop(&c, slot != CONTROLLER);
   step(slot, actor, &c);
 }
@@ -394,6 +410,7 @@ static void await_next_second(void) {
 void run_schedule(uint64_t seed) {
   world.random = seed * 0x2545f4914f6cdd1dU;
   world.key_base = 0x4f000000 | (getpid() & 0xfffff) << 3;
+  temper.deadly = ONE_OF(0, 1);
   temper.undo = ONE_OF(0, 25, 25, 60);
   temper.several = ONE_OF(0, 15, 40, 80);
   temper.nowait = ONE_OF(3, 10, 25);
@@ -403,15 +420,20 @@ void run_schedule(uint64_t seed) {
   name_pid(getpid(), "C");
   worker_prepare_memory();
   channels_open();
-  say("seed %lu: undo %d several %d nowait %d timed %d wild %d users %d\n", (unsigned long)seed,
-      temper.undo, temper.several, temper.nowait, temper.timed, temper.wild, temper.foreign);
+  say("seed %lu: undo %d several %d nowait %d timed %d wild %d users %d deadly %d\n", (unsigned long)seed,
+      temper.undo, temper.several, temper.nowait, temper.timed, temper.wild, temper.foreign, temper.deadly);
   unsigned steps = world.region->ticking ? 12 : 60 + roll(91);
-  int sets = 1 + (int)roll(3), workers = 2 + (int)roll(3);
+  int sets = 1 + (int)roll(temper.deadly ? 2 : 3), workers = 2 + (int)roll(3) + temper.deadly;
   for (int i = 0; i < sets; i++) {
     struct command c = {.action = ACT_SEMGET, .id = world.key_base + i,
                         .nsems = chance(8) ? MAX_SEMS : 1 + (int)roll(6),
                         .flags = IPC_CREAT | IPC_EXCL | (chance(50) ? 0666 : 0600)};
     step(CONTROLLER, 0, &c);
+    if (!temper.deadly) continue;
+    struct command fill = {.action = ACT_SEMCTL, .cmd = SETALL, .id = world.sets[i].id,
+                           .nsems = c.nsems};
+    for (int n = 0; n < c.nsems; n++) fill.values[n] = (uint16_t)(1 + roll(2));
+    step(CONTROLLER, 0, &fill);
   }
   for (int i = 0; i < workers; i++) new_worker(i);
   // A turn may have nothing to do (no free slot, say): those do not count.
