@@ -1,2 +1,287 @@
-#pragma once
-// Nothing here yet.
+// System calls and per-thread state for OmegaLinux, as static inline functions that Swift can call.
+//
+// System calls are made directly, never through libc: other preloaded libraries wrap open, stat,
+// close … and may call back into this one. Results are the kernel's: negative errno on failure.
+#ifndef OMEGA_LINUX_H
+#define OMEGA_LINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__x86_64__)
+static inline long omega_syscall6(long n, long a, long b, long c, long d, long e, long f) {
+  long result;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+static inline void omega_pause(void) { __asm__ volatile("pause"); }
+#elif defined(__aarch64__)
+static inline long omega_syscall6(long n, long a, long b, long c, long d, long e, long f) {
+  register long x8 __asm__("x8") = n;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  register long x3 __asm__("x3") = d;
+  register long x4 __asm__("x4") = e;
+  register long x5 __asm__("x5") = f;
+  __asm__ volatile("svc 0"
+                   : "+r"(x0)
+                   : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                   : "memory");
+  return x0;
+}
+static inline void omega_pause(void) { __asm__ volatile("isb"); }
+#else
+#error "Omega IPC knows x86-64 and aarch64"
+#endif
+
+#include <sys/syscall.h>
+
+// Numbers newer than Debian 12's headers know on every architecture, or than some builders have.
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
+
+enum omega_call {
+  omega_call_openat = SYS_openat,
+  omega_call_close = SYS_close,
+  omega_call_read = SYS_read,
+  omega_call_pwrite = SYS_pwrite64,
+  omega_call_ftruncate = SYS_ftruncate,
+  omega_call_fallocate = SYS_fallocate,
+  omega_call_linkat = SYS_linkat,
+  omega_call_unlinkat = SYS_unlinkat,
+  omega_call_mkdirat = SYS_mkdirat,
+  omega_call_fchmod = SYS_fchmod,
+  omega_call_fchown = SYS_fchown,
+  omega_call_getdents = SYS_getdents64,
+  omega_call_mmap = SYS_mmap,
+  omega_call_munmap = SYS_munmap,
+  omega_call_madvise = SYS_madvise,
+  omega_call_futex = SYS_futex,
+  omega_call_futex_waitv = SYS_futex_waitv,
+  omega_call_get_robust_list = SYS_get_robust_list,
+  omega_call_rt_sigprocmask = SYS_rt_sigprocmask,
+  omega_call_rt_sigaction = SYS_rt_sigaction,
+  omega_call_getpid = SYS_getpid,
+  omega_call_gettid = SYS_gettid,
+  omega_call_tkill = SYS_tkill,
+  omega_call_kill = SYS_kill,
+  omega_call_geteuid = SYS_geteuid,
+  omega_call_getegid = SYS_getegid,
+  omega_call_getgroups = SYS_getgroups,
+  omega_call_capget = SYS_capget,
+  omega_call_clock_gettime = SYS_clock_gettime,
+  omega_call_sched_getaffinity = SYS_sched_getaffinity,
+  omega_call_newfstat = SYS_fstat,
+  omega_call_newfstatat = SYS_newfstatat,
+  omega_call_symlinkat = SYS_symlinkat,
+  omega_call_readlinkat = SYS_readlinkat,
+  omega_call_prlimit = SYS_prlimit64,
+  omega_call_sched_yield = SYS_sched_yield,
+};
+
+static inline long omega_call(enum omega_call n, long a, long b, long c, long d, long e, long f) {
+  return omega_syscall6((long)n, a, b, c, d, e, f);
+}
+
+// What the hot path needs to know about the process. It stands in a page that a fork wipes, so a
+// zero pid says "ask again" in every child.
+struct omega_identity {
+  uint32_t pid;
+  uint32_t lock;  // guards the process's own tables; a fork of another thread cannot leave it held
+  uint64_t start_time;
+  uint32_t processors;
+};
+
+struct omega_thread {
+  uint32_t tid;
+  uint32_t pid;              // of the process in which tid was read
+  struct omega_robust_head *robust;
+  uintptr_t readable_page;   // 1 + a page that could be read the last time it was asked about
+  uintptr_t writable_page;   // the same for writing
+};
+
+// <linux/futex.h>'s robust_list_head.
+struct omega_robust_head {
+  uintptr_t list;
+  long futex_offset;
+  uintptr_t list_op_pending;
+};
+
+extern struct omega_identity *omega_identity_page __attribute__((visibility("hidden")));
+extern __thread struct omega_thread omega_this_thread __attribute__((visibility("hidden")));
+extern char omega_namespace_path[4096] __attribute__((visibility("hidden")));
+extern int omega_waitv_forbidden __attribute__((visibility("hidden")));
+// Raised by the wrapped setuid family; permissions decided at an older generation are decided again.
+extern uint32_t omega_credential_generation __attribute__((visibility("hidden")));
+// The namespace of the environment, once opened (OmegaLinux's NamespaceState).
+extern void *omega_default_namespace __attribute__((visibility("hidden")));
+
+static inline struct omega_identity *omega_identity(void) {
+  return __atomic_load_n(&omega_identity_page, __ATOMIC_ACQUIRE);
+}
+
+static inline struct omega_thread *omega_thread(void) { return &omega_this_thread; }
+
+static inline char *omega_namespace(void) { return omega_namespace_path; }
+static inline int omega_may_waitv(void) { return !omega_waitv_forbidden; }
+static inline void omega_forbid_waitv(void) { omega_waitv_forbidden = 1; }
+static inline uint32_t omega_credentials(void) {
+  return __atomic_load_n(&omega_credential_generation, __ATOMIC_ACQUIRE);
+}
+static inline void omega_credentials_changed(void) {
+  __atomic_fetch_add(&omega_credential_generation, 1, __ATOMIC_ACQ_REL);
+}
+static inline void *omega_get_default(void) {
+  return __atomic_load_n(&omega_default_namespace, __ATOMIC_ACQUIRE);
+}
+// Keeps the first one and returns it.
+static inline void *omega_set_default_once(void *state) {
+  void *expected = NULL;
+  return __atomic_compare_exchange_n(&omega_default_namespace, &expected, state, 0,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+             ? state
+             : expected;
+}
+
+// Fills in pid and start time after start, fork or the first call; never fails.
+struct omega_identity *omega_identify(void) __attribute__((visibility("hidden")));
+// Fills in tid and the robust list of the calling thread.
+void omega_identify_thread(struct omega_thread *thread, uint32_t pid)
+    __attribute__((visibility("hidden")));
+
+// CLOCK_REALTIME in whole seconds and CLOCK_MONOTONIC in nanoseconds, by the vDSO.
+int64_t omega_clock_seconds(void) __attribute__((visibility("hidden")));
+int64_t omega_clock_monotonic(void) __attribute__((visibility("hidden")));
+extern int64_t (*omega_vdso_time)(int64_t *) __attribute__((visibility("hidden")));
+
+static inline int64_t omega_seconds(void) {
+  int64_t (*time)(int64_t *) = __atomic_load_n(&omega_vdso_time, __ATOMIC_ACQUIRE);
+  return time ? time(NULL) : omega_clock_seconds();
+}
+
+// Nonzero while the process has one thread (<sys/single_threaded.h>).
+extern char __libc_single_threaded;
+static inline int omega_single_threaded(void) { return __libc_single_threaded; }
+
+// The process's own lock, for its tables; never held over anything that waits. Signals are blocked.
+static inline uint64_t omega_lock_process(void) {
+  uint64_t all = ~0ull, old = 0;
+  omega_call(omega_call_rt_sigprocmask, 2, (long)&all, (long)&old, 8, 0, 0);
+  // Acquire and release: the tables belong to the holder.
+  while (__atomic_exchange_n(&omega_identity()->lock, 1, __ATOMIC_ACQUIRE))
+    omega_call(omega_call_sched_yield, 0, 0, 0, 0, 0, 0);
+  return old;
+}
+static inline void omega_unlock_process(uint64_t old) {
+  __atomic_store_n(&omega_identity()->lock, 0, __ATOMIC_RELEASE);
+  omega_call(omega_call_rt_sigprocmask, 2, (long)&old, 0, 8, 0, 0);
+}
+
+// A handle's count of users, sequentially consistent (see OmegaLinux's Handle.swift); the new count.
+static inline int32_t omega_add_users(int32_t *count, int32_t change) {
+  return __atomic_add_fetch(count, change, __ATOMIC_SEQ_CST);
+}
+
+// Flags and words of a handle that the fast path reads without the process's lock.
+static inline int omega_try_flag(uint32_t *flag) {
+  return __atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE) == 0;
+}
+static inline void omega_clear_flag(uint32_t *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
+static inline void omega_store_state(uint64_t *word, uint64_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+static inline void omega_store_pid(uint32_t *word, uint32_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+// Orders a flag against what a signal handler on this thread may see.
+static inline void omega_compiler_barrier(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+static inline void omega_publish(void *entry, void *value) {
+  __atomic_store_n((void **)entry, value, __ATOMIC_RELEASE);
+}
+
+extern int *__errno_location(void);
+static inline void omega_set_errno(int value) { *__errno_location() = value; }
+
+// Whether `length` bytes at `address` can be read or written, without a signal: asks the kernel, which
+// answers EFAULT. Remembers one page a thread.
+int omega_probe_read(const void *address, size_t length) __attribute__((visibility("hidden")));
+int omega_probe_write(void *address, size_t length) __attribute__((visibility("hidden")));
+
+// The stack's own page needs no question.
+static inline int omega_readable(const void *address, size_t length) {
+  uintptr_t first = (uintptr_t)address, last = first + length - 1;
+  uintptr_t page = first >> 12, stack = (uintptr_t)__builtin_frame_address(0) >> 12;
+  if (page == last >> 12 && (page == stack || page + 1 == omega_this_thread.readable_page)) return 1;
+  return omega_probe_read(address, length);
+}
+
+static inline int omega_writable(void *address, size_t length) {
+  uintptr_t first = (uintptr_t)address, last = first + length - 1;
+  uintptr_t page = first >> 12, stack = (uintptr_t)__builtin_frame_address(0) >> 12;
+  if (page == last >> 12 && (page == stack || page + 1 == omega_this_thread.writable_page)) return 1;
+  return omega_probe_write(address, length);
+}
+
+// What /proc says about a process or a thread.
+struct omega_stat {
+  char state;
+  uint64_t flags, threads, start_time;
+};
+// 0, or the negative errno of opening or reading /proc/ID/stat.
+int omega_read_stat(uint32_t id, struct omega_stat *stat) __attribute__((visibility("hidden")));
+
+// Puts the robust-list node of the futex word at `word` (its links stand 24 and 32 bytes behind) into
+// the calling thread's list, or takes it out. Signals must be blocked.
+void omega_robust_add(struct omega_robust_head *head, void *word)
+    __attribute__((visibility("hidden")));
+void omega_robust_remove(void *word) __attribute__((visibility("hidden")));
+
+// A store the compiler may not move: the kernel reads it at the thread's death.
+static inline void omega_set_pending(struct omega_robust_head *head, uintptr_t entry) {
+  __atomic_store_n(&head->list_op_pending, entry, __ATOMIC_RELEASE);
+}
+
+// Whether any handler of this process was installed with SA_RESTART.
+int omega_has_restarting_handler(void) __attribute__((visibility("hidden")));
+
+// Puts memory behind every page of the range; 0 when the file system has none left.
+int omega_claim(void *address, size_t length) __attribute__((visibility("hidden")));
+
+// DIRECTORY/NAME with a decimal number of five digits or a key of eight hexadecimal ones.
+void omega_path_index(char *out, const char *directory, const char *kind, uint32_t index)
+    __attribute__((visibility("hidden")));
+void omega_path_key(char *out, const char *directory, const char *kind, uint32_t key)
+    __attribute__((visibility("hidden")));
+void omega_path_file(char *out, const char *directory, const char *name)
+    __attribute__((visibility("hidden")));
+// The directory of a user: /dev/shm/omega-ipc.UID.
+void omega_path_default(char *out, uint32_t uid) __attribute__((visibility("hidden")));
+// The text of a key's link: IDENTIFIER.SIZE. Reading it gives 0, or −1 when it is no such text.
+void omega_link_text(char *out, uint32_t identifier, uint32_t size)
+    __attribute__((visibility("hidden")));
+int omega_read_link(const char *path, uint32_t *identifier, uint32_t *size)
+    __attribute__((visibility("hidden")));
+void omega_path_descriptor(char *out, uint32_t fd) __attribute__((visibility("hidden")));
+
+struct omega_waitv {
+  uint64_t value;
+  uint64_t address;
+  uint32_t flags;
+  uint32_t reserved;
+};
+
+struct omega_timespec {
+  int64_t seconds;
+  int64_t nanoseconds;
+};
+
+#endif

@@ -1,0 +1,53 @@
+import COmegaLinux
+import OmegaEngine
+import OmegaLinux
+
+// The System V semaphore calls under `omega_` names, for programs that want both the kernel's and
+// ours. `omega_semctl` takes variable arguments and stands in variadic.c.
+
+@c(omega_semget)
+public func semget(_ key: Int32, _ semaphoreCount: Int32, _ flags: Int32) -> Int32 {
+  result { namespace in
+    namespace.getSet(key: key, semaphoreCount: semaphoreCount, flags: flags)
+  }
+}
+
+@c(omega_semop)
+public func semop(
+  _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, _ count: UInt
+) -> Int32 {
+  result { namespace in
+    unsafe namespace.operate(identifier, operations, count: count, timeout: nil)
+  }
+}
+
+@c(omega_semtimedop)
+public func semtimedop(
+  _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, _ count: UInt,
+  _ timeout: UnsafeMutableRawPointer?
+) -> Int32 {
+  result { namespace in
+    unsafe namespace.operate(identifier, operations, count: count, timeout: timeout)
+  }
+}
+
+@c(omega_cabi_semctl)
+public func semctl(
+  _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
+) -> Int32 {
+  result { namespace in namespace.control(identifier, semaphore, command, argument) }
+}
+
+/// The C convention: −1 and errno.
+@inline(__always)
+private func result(_ call: (Namespace) -> Int32) -> Int32 {
+  let value: Int32
+  do {
+    value = call(try Namespace.ofEnvironment())
+  } catch {
+    value = -error.rawValue
+  }
+  if value >= 0 { return value }
+  omega_set_errno(-value)
+  return -1
+}

@@ -1,0 +1,54 @@
+import COmegaLinux
+import OmegaEngine
+import OmegaLinux
+
+// The System V semaphore calls under their own names. Each only finds the namespace, calls OmegaLinux
+// and turns a negative result into errno. `semctl` and `syscall` take variable arguments and stand in
+// variadic.c.
+
+@c(semget)
+public func semget(_ key: Int32, _ semaphoreCount: Int32, _ flags: Int32) -> Int32 {
+  result { namespace in
+    namespace.getSet(key: key, semaphoreCount: semaphoreCount, flags: flags)
+  }
+}
+
+@c(semop)
+public func semop(
+  _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, _ count: UInt
+) -> Int32 {
+  result { namespace in
+    unsafe namespace.operate(identifier, operations, count: count, timeout: nil)
+  }
+}
+
+@c(semtimedop)
+public func semtimedop(
+  _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, _ count: UInt,
+  _ timeout: UnsafeMutableRawPointer?
+) -> Int32 {
+  result { namespace in
+    unsafe namespace.operate(identifier, operations, count: count, timeout: timeout)
+  }
+}
+
+@c(omega_dropin_semctl)
+public func semctl(
+  _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
+) -> Int32 {
+  result { namespace in namespace.control(identifier, semaphore, command, argument) }
+}
+
+/// The C convention: −1 and errno.
+@inline(__always)
+private func result(_ call: (Namespace) -> Int32) -> Int32 {
+  let value: Int32
+  do {
+    value = call(try Namespace.ofEnvironment())
+  } catch {
+    value = -error.rawValue
+  }
+  if value >= 0 { return value }
+  omega_set_errno(-value)
+  return -1
+}

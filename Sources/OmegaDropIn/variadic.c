@@ -1,0 +1,45 @@
+// The calls with variable arguments, which Swift cannot define.
+#include <stdarg.h>
+
+#include "omega_linux.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+int omega_dropin_semctl(int id, int number, int command, unsigned long argument);
+int semget(int key, int count, int flags);
+int semop(int id, void *operations, size_t count);
+int semtimedop(int id, void *operations, size_t count, void *timeout);
+
+// Reading an argument that was not passed is harmless on both ABIs: it is a register's content, and
+// commands without an argument ignore it.
+EXPORT int semctl(int id, int number, int command, ...) {
+  va_list list;
+  va_start(list, command);
+  unsigned long argument = va_arg(list, unsigned long);
+  va_end(list);
+  return omega_dropin_semctl(id, number, command, argument);
+}
+
+// A direct system call for semaphores comes to us; any other goes to the kernel as libc would send it.
+EXPORT long syscall(long number, ...) {
+  va_list list;
+  va_start(list, number);
+  long a = va_arg(list, long), b = va_arg(list, long), c = va_arg(list, long);
+  long d = va_arg(list, long), e = va_arg(list, long), f = va_arg(list, long);
+  va_end(list);
+  switch (number) {
+    case SYS_semget: return semget((int)a, (int)b, (int)c);
+    case SYS_semop: return semop((int)a, (void *)b, (size_t)c);
+    case SYS_semtimedop: return semtimedop((int)a, (void *)b, (size_t)c, (void *)d);
+    case SYS_semctl: return omega_dropin_semctl((int)a, (int)b, (int)c, (unsigned long)d);
+    case SYS_setuid: case SYS_setgid: case SYS_setreuid: case SYS_setregid: case SYS_setresuid:
+    case SYS_setresgid: case SYS_setgroups: case SYS_setfsuid: case SYS_setfsgid: case SYS_capset:
+      omega_credentials_changed();
+  }
+  long result = omega_syscall6(number, a, b, c, d, e, f);
+  if (result < 0 && result > -4096) {
+    omega_set_errno((int)-result);
+    return -1;
+  }
+  return result;
+}

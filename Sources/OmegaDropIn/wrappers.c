@@ -1,0 +1,44 @@
+// Calls that are passed on to the next library after a look: the credentials that the fast path
+// remembers, and plug-ins that would not see a preloaded library.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <grp.h>
+#include <sys/fsuid.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "omega_linux.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
+
+// Looked up at each call: these are rare, and a lookup at load time could be noticed. Raised after the
+// change, so an answer found meanwhile is not kept.
+#define PASS(type, name, parameters, arguments)                   \
+  EXPORT type name parameters {                                   \
+    type (*real) parameters = (type(*) parameters)next(#name);    \
+    type result = real arguments;                                 \
+    omega_credentials_changed();                                  \
+    return result;                                                \
+  }
+
+PASS(int, setuid, (uid_t a), (a))
+PASS(int, setgid, (gid_t a), (a))
+PASS(int, seteuid, (uid_t a), (a))
+PASS(int, setegid, (gid_t a), (a))
+PASS(int, setreuid, (uid_t a, uid_t b), (a, b))
+PASS(int, setregid, (gid_t a, gid_t b), (a, b))
+PASS(int, setresuid, (uid_t a, uid_t b, uid_t c), (a, b, c))
+PASS(int, setresgid, (gid_t a, gid_t b, gid_t c), (a, b, c))
+PASS(int, setgroups, (size_t a, const gid_t *b), (a, b))
+PASS(int, initgroups, (const char *a, gid_t b), (a, b))
+PASS(int, setfsuid, (uid_t a), (a))
+PASS(int, setfsgid, (gid_t a), (a))
+
+// A plug-in opened with RTLD_DEEPBIND finds libc before any preloaded library. libc looks at the
+// caller's address for $ORIGIN and for its namespace, so this must be a tail call.
+EXPORT void *dlopen(const char *file, int mode) {
+  void *(*real)(const char *, int) = (void *(*)(const char *, int))next("dlopen");
+  __attribute__((musttail)) return real(file, mode & ~RTLD_DEEPBIND);
+}

@@ -1,0 +1,43 @@
+/// A member's life word is a robust futex that its process holds for life:
+///
+/// | value | meaning |
+/// |---|---|
+/// | 0 | not armed: ask the system |
+/// | tid, `Futex.waiters` | armed: that thread lives, hence the process |
+/// | `Futex.ownerDied` set by the kernel | that thread has ended, or the process has, or it called `exec`: ask |
+///
+/// Written by the owner when it arms, and by the kernel at the thread's end, before its parent's
+/// `waitpid` returns. The owner sets `Futex.waiters` itself: the kernel wakes nobody without it.
+extension SemaphoreSet {
+  /// The life word does not vouch for the member in `slot`.
+  @inlinable @inline(__always)
+  func isSuspect(_ slot: Int) -> Bool {
+    let life = image.load32(layout.member(slot) &+ Member.life)
+    return !SemaphoreSet.vouches(life) && memberPid(slot) != 0
+  }
+
+  @inlinable @inline(__always)
+  static func vouches(_ life: UInt32) -> Bool {
+    life & Futex.ownerMask != 0 && life & Futex.ownerDied == 0
+  }
+
+  /// The member's life word vouches for it.
+  @inlinable @inline(__always)
+  public func isArmed(_ slot: Int) -> Bool {
+    SemaphoreSet.vouches(image.load32(layout.member(slot) &+ Member.life))
+  }
+
+  /// The member's life word is in this thread's robust list.
+  public func isArmed(_ slot: Int, by tid: UInt32) -> Bool {
+    image.load32(layout.member(slot) &+ Member.life) & ~Futex.waiters == tid
+  }
+
+  /// Whether the process in `slot` has ended.
+  func isDead<H: Host>(_ slot: Int, _ host: H) -> Bool {
+    guard isSuspect(slot) else { return false }
+    let pid = memberPid(slot)
+    let start = image.load(layout.member(slot) &+ Member.startTime)
+    if pid == host.pid && start == host.startTime { return false }
+    return host.processIsGone(pid: pid, startTime: start)
+  }
+}

@@ -1,0 +1,60 @@
+/// Member slots: one for each process that sleeps in the set or uses SEM_UNDO.
+extension SemaphoreSet {
+  /// The caller's slot, claimed when it has none, with its life word armed.
+  ///
+  /// After `exec` the same pid and start time find the slot again, and with it the undo record.
+  /// `undo` makes it a record of SEM_UNDO. Throws ENOMEM when there is no slot or no memory.
+  public func claimMember<H: Host>(
+    _ host: H, known: Int, undo: MemberUse
+  ) throws(Errno) -> Int {
+    var section = try Section(self, host)
+    defer { section.close() }
+    guard section.isLive else { throw .identifierRemoved }
+    let slot = try known >= 0 ? known : section.adoptOrClaim()
+    if undo == .undo {
+      section.write(1, layout.member(slot) + Member.record)
+      section.commit()
+    }
+    if isSuspect(slot) { _ = host.arm(image, layout.member(slot)) }
+    return slot
+  }
+}
+
+/// What a process needs its member slot for.
+public enum MemberUse: Sendable {
+  case sleeping
+  case undo
+}
+
+extension Section {
+  fileprivate mutating func adoptOrClaim() throws(Errno) -> Int {
+    let high = set.memberHigh
+    var free: Int?
+    for slot in 0..<high {
+      let pid = set.memberPid(slot)
+      if pid == 0 {
+        free = free ?? slot
+      } else if pid == host.pid
+        && image.load(layout.member(slot) + Member.startTime) == host.startTime
+      {
+        return slot
+      }
+    }
+    let slot = free ?? high
+    guard slot < SetLayout.memberCapacity else { throw .noMemory }
+    if free == nil {
+      guard host.claim(image, layout.member(slot), byteCount: 64),
+        host.claim(
+          image, layout.adjustment(slot, 0), byteCount: 8 * layout.semaphoreCount)
+      else { throw .noMemory }
+      write(UInt64(slot + 1), Header.memberHigh)
+    }
+    // Not armed yet: others ask the system about us until `arm`.
+    image.store32(0, layout.member(slot) + Member.life)
+    write(0, layout.member(slot) + Member.record)
+    write(host.startTime, layout.member(slot) + Member.startTime)
+    write(UInt64(host.pid), layout.member(slot) + Member.pid)
+    commit()
+    return slot
+  }
+}

@@ -1,0 +1,33 @@
+/// What the next owner of the lock does after its owner died.
+extension Section {
+  /// Rolls back the open transaction, wakes whose result was committed, serves what is still owed.
+  ///
+  /// Every step can be repeated, so a death in here leaves the same work to the next one; the
+  /// guardian chosen first sees to it that there is a next one.
+  mutating func recover() {
+    let count = image.load(Header.journalCount)
+    rollback(count: Int(min(count, UInt64(layout.journalCapacity))))
+    chooseGuardian()
+    for slot in 0..<set.waiterHigh {
+      let waiter = layout.waiter(slot)
+      let status = image.load(waiter + Waiter.status) & 0xFFFF_FFFF
+      let futex = image.load32(waiter + Waiter.futex)
+      if status == WaiterStatus.finished && futex != 0 {
+        freeOrWake(slot)
+      } else if status == WaiterStatus.queued && slot != guardian && futex & Futex.waiters != 0 {
+        // A guardian whose ward is dead: the work is ours now.
+        image.store32(Futex.idle | nextCount(slot), waiter + Waiter.futex)
+      }
+    }
+    if image.load(Header.needsServe) != 0 || !isLive { serveEverybody() }
+  }
+
+  /// A finished call whose sleeper has not been told, or can no longer be.
+  private mutating func freeOrWake(_ slot: Int) {
+    if ownerIsDead(slot) {
+      image.store(WaiterStatus.free, layout.waiter(slot) + Waiter.status)
+    } else {
+      wakeFinished(slot)
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/// The guardian: a sleeper who takes over when the thread that works for sleepers dies.
+///
+/// A section that is about to owe sleepers something makes one of them its guardian before it
+/// commits: the guardian's futex word gets the worker's thread id and becomes the worker's pending
+/// robust word. If the worker dies, the kernel sets `Futex.ownerDied` in it and wakes the guardian,
+/// who takes the lock from the dead thread, recovers, and so does the rest of the work.
+///
+/// A sleeper's futex word:
+///
+/// | value | meaning |
+/// |---|---|
+/// | 0 | finished: the status holds the result |
+/// | `Futex.idle` + count | asleep; the count changes with every kick |
+/// | `Futex.waiters` + tid | asleep, guardian of that thread |
+/// | `Futex.ownerDied` … | that thread died: recover |
+extension Section {
+  /// Chooses the oldest living sleeper as guardian. Call before the commit that owes sleepers a look.
+  mutating func chooseGuardian() {
+    if guardian >= 0 || image.load(Header.sleeperCount) == 0 { return }
+    guard let slot = firstLivingSleeper() else { return }
+    let futex = layout.waiter(slot) + Waiter.futex
+    host.crashPoint()
+    image.store32(host.tid | Futex.waiters, futex)
+    // From here on our death is the guardian's business, no longer that of those who wait for the lock;
+    // these find a dead owner when their bounded wait ends, unless the guardian was quicker.
+    host.protect(image, futex)
+    host.crashPoint()
+    guardian = slot
+    guardianIsFinished = false
+  }
+
+  /// The last act for the sleepers: lets the guardian go, to its result or back to sleep.
+  mutating func releaseGuardian() {
+    if guardian < 0 { return }
+    let futex = layout.waiter(guardian) + Waiter.futex
+    host.crashPoint()
+    if guardianIsFinished {
+      // Killed after the store, the kernel finds 0 in our pending word and wakes the guardian.
+      image.store32(0, futex)
+      host.crashPoint()
+      host.wake(image, futex, count: 1)
+    } else {
+      image.store32(Futex.idle | nextCount(guardian), futex)
+    }
+    host.protect(image, Header.lock)
+    guardian = -1
+  }
+
+  /// Wakes a sleeper whose result is committed; the guardian's turn comes in `releaseGuardian`.
+  mutating func wakeFinished(_ slot: Int) {
+    if slot == guardian {
+      guardianIsFinished = true
+      return
+    }
+    let futex = layout.waiter(slot) + Waiter.futex
+    host.crashPoint()
+    // No wake-up is lost: the sleeper waits only while the word is not 0.
+    image.store32(0, futex)
+    host.crashPoint()
+    host.wake(image, futex, count: 1)
+  }
+
+  /// A count that makes an idle word differ from all recent ones.
+  func nextCount(_ slot: Int) -> UInt32 {
+    (image.load32(layout.waiter(slot) + Waiter.kicks) &+ 1) & 0xFF_FFFF
+  }
+
+  /// Makes the sleeper look at its watch list again when the section ends.
+  mutating func kickSleeper(_ slot: Int) {
+    let waiter = layout.waiter(slot)
+    let count = nextCount(slot)
+    image.store32(count, waiter + Waiter.kicks)
+    if slot != guardian { image.store32(Futex.idle | count, waiter + Waiter.futex) }
+    kick = slot
+  }
+
+  private func firstLivingSleeper() -> Int? {
+    firstLivingSleeper(Header.alterQueue) ?? firstLivingSleeper(Header.constQueue)
+  }
+
+  private func firstLivingSleeper(_ queue: Int) -> Int? {
+    var slot = Links(bits: image.load(queue)).next
+    var steps = 0
+    while let candidate = slot, steps < SetLayout.waiterCapacity {
+      if !ownerIsDead(candidate) { return candidate }
+      slot = Links(bits: image.load(layout.waiter(candidate) + Waiter.queueLinks)).next
+      steps += 1
+    }
+    return nil
+  }
+}

@@ -1,0 +1,127 @@
+/// What happens when a sleeper may go on: the waker performs the sleeper's operations, charges the
+/// sleeper's undo record, stores the sleeper's pid, and only then wakes it (semantics B2.9–B2.11).
+extension Section {
+  /// Serves the queues after a committed change of the semaphores named by `semaphore`.
+  ///
+  /// With single-operation sleepers only, the queues of these semaphores are enough; otherwise all
+  /// are looked at.
+  mutating func serve(count: Int, _ semaphore: (Int) -> Int) {
+    if image.load(Header.complexCount) == 0 {
+      for index in 0..<count { serveCell(semaphore(index)) }
+    } else {
+      serveAll()
+    }
+    finishServing()
+  }
+
+  /// Serves everybody: after SETVAL, SETALL, an exit-time undo, a recovery, a removal.
+  mutating func serveEverybody() {
+    if isLive { serveAll() } else { dismissAll() }
+    finishServing()
+  }
+
+  private func finishServing() {
+    host.crashPoint()
+    image.store(0, Header.needsServe)
+  }
+
+  /// One semaphore's queues: wait-for-zero calls first whenever it is 0, then the others oldest first.
+  private mutating func serveCell(_ semaphore: Int) {
+    let cell = layout.cell(semaphore)
+    if set.word(semaphore).value == 0 { _ = scan(cell + Cell.constQueue, Waiter.cellLinks) }
+    var slot = Links(bits: image.load(cell + Cell.alterQueue)).next
+    var steps = 0
+    while let candidate = slot, steps < SetLayout.waiterCapacity {
+      steps += 1
+      // Taken before the candidate leaves its queue. Serving wait-for-zero calls leaves this one alone.
+      slot = Links(bits: image.load(layout.waiter(candidate) + Waiter.cellLinks)).next
+      guard attempt(candidate) else { continue }
+      if set.word(semaphore).value == 0 { _ = scan(cell + Cell.constQueue, Waiter.cellLinks) }
+    }
+  }
+
+  /// The set's queues: all wait-for-zero calls, then the others oldest first, again from the start
+  /// after each success.
+  private mutating func serveAll() {
+    var rounds = 0
+    repeat {
+      _ = scan(Header.constQueue, Waiter.queueLinks)
+      rounds += 1
+    } while serveOldest() && rounds <= SetLayout.waiterCapacity
+  }
+
+  /// Completes the oldest alter sleeper that can proceed.
+  private mutating func serveOldest() -> Bool {
+    var slot = Links(bits: image.load(Header.alterQueue)).next
+    var steps = 0
+    while let candidate = slot, steps < SetLayout.waiterCapacity {
+      steps += 1
+      slot = Links(bits: image.load(layout.waiter(candidate) + Waiter.queueLinks)).next
+      if attempt(candidate) { return true }
+    }
+    return false
+  }
+
+  /// Tries every sleeper of a queue once, oldest first.
+  private mutating func scan(_ queue: Int, _ links: Int) -> Bool {
+    var any = false
+    var slot = Links(bits: image.load(queue)).next
+    var steps = 0
+    while let candidate = slot, steps < SetLayout.waiterCapacity {
+      steps += 1
+      slot = Links(bits: image.load(layout.waiter(candidate) + links)).next
+      if attempt(candidate) { any = true }
+    }
+    return any
+  }
+
+  /// Evaluates a sleeper's call; completes it when that succeeds or fails. True unless it sleeps on.
+  private mutating func attempt(_ slot: Int) -> Bool {
+    guard set.isQueued(slot) else { return false }
+    let shape = set.waiterShape(slot)
+    let owner = set.waiterOwner(slot)
+    let request = Request(count: shape.count, pid: owner.pid, member: owner.member)
+    let set = set
+    func operation(_ index: Int) -> Operation { set.waiterOperation(slot, request.count, index) }
+    switch evaluate(request, { operation($0) }) {
+    case .blocked(let index):
+      setBlocked(slot, operation(index))
+      return false
+    case .failed(let errno):
+      complete(slot, errno)
+    case .done:
+      // Nothing is ever granted to the dead. Asked last, because it may cost a system call.
+      if ownerIsDead(slot) {
+        rollback()
+        dequeue(slot, status: WaiterStatus.free)
+        commit()
+        return false
+      }
+      complete(slot, .success)
+      noteNewHolder(finished: slot)
+    }
+    return true
+  }
+
+  /// Commits a sleeper's result and wakes it.
+  private mutating func complete(_ slot: Int, _ errno: Errno) {
+    dequeue(
+      slot, status: WaiterStatus.finished | UInt64(UInt32(bitPattern: errno.rawValue)) << 32)
+    commit()
+    wakeFinished(slot)
+  }
+
+  /// The set is removed: every sleeper returns EIDRM.
+  private mutating func dismissAll() {
+    dismiss(Header.constQueue)
+    dismiss(Header.alterQueue)
+  }
+
+  private mutating func dismiss(_ queue: Int) {
+    var steps = 0
+    while let slot = Links(bits: image.load(queue)).next, steps < SetLayout.waiterCapacity {
+      steps += 1
+      complete(slot, .identifierRemoved)
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import COmegaLinux
+import OmegaEngine
+
+/// The engine's host on Linux: futexes, the robust list, /proc.
+@safe
+public struct LinuxHost: Host {
+  public let pid: UInt32
+  public let tid: UInt32
+  public let startTime: UInt64
+  // SAFETY: points into the calling thread's own storage, and a host value never leaves its thread.
+  private let thread: UnsafeMutablePointer<omega_thread>
+
+  /// The calling thread.
+  public init() {
+    // SAFETY: both point to storage that lives as long as the thread and the process.
+    unsafe thread = omega_thread()
+    var identity = unsafe omega_identity()!
+    if unsafe identity.pointee.pid == 0 { unsafe identity = omega_identify() }
+    pid = unsafe identity.pointee.pid
+    startTime = unsafe identity.pointee.start_time
+    if unsafe thread.pointee.pid != pid { unsafe omega_identify_thread(thread, pid) }
+    tid = unsafe thread.pointee.tid
+  }
+
+  public func now() -> Int64 { omega_seconds() }
+  public func pause() { omega_pause() }
+  public func crashPoint() {}
+
+  // MARK: Sections
+
+  public func enter() -> SectionToken {
+    var old: UInt64 = 0
+    var all = UInt64.max
+    // SAFETY: rt_sigprocmask(SIG_SETMASK) reads and writes eight bytes each.
+    unsafe withUnsafeMutablePointer(to: &old) { old in
+      unsafe withUnsafePointer(to: &all) { all in
+        _ = omega_call(
+          omega_call_rt_sigprocmask, 2, Int(bitPattern: all), Int(bitPattern: old), 8, 0, 0)
+      }
+    }
+    let pending = unsafe thread.pointee.robust.map { unsafe $0.pointee.list_op_pending } ?? 0
+    return SectionToken(signalMask: old, pending: pending)
+  }
+
+  public func leave(_ token: SectionToken) {
+    // SAFETY: the list head is this thread's.
+    if let head = unsafe thread.pointee.robust {
+      unsafe head.pointee.list_op_pending = token.pending
+    }
+    var mask = token.signalMask
+    // SAFETY: as in `enter`.
+    unsafe withUnsafePointer(to: &mask) { mask in
+      _ = omega_call(
+        omega_call_rt_sigprocmask, 2, Int(bitPattern: mask), 0, 8, 0, 0)
+    }
+  }
+
+  public func protect(_ image: Image, _ offset: Int) {
+    // SAFETY: the word is in a mapping that outlives the section; the kernel finds it 32 bytes before
+    // the entry (glibc's futex offset, checked when the thread was identified).
+    guard let head = unsafe thread.pointee.robust else { return }
+    unsafe omega_set_pending(head, UInt(bitPattern: image.address(offset)) + 32)
+  }
+
+  public func arm(_ image: Image, _ memberOffset: Int) -> Bool {
+    // SAFETY: called inside a section, so no signal handler runs; the mapping stays until the handle
+    // that armed it disarms it.
+    guard let head = unsafe thread.pointee.robust else { return false }
+    unsafe omega_robust_add(head, image.address(memberOffset))
+    image.store32(tid | Futex.waiters, memberOffset)
+    return true
+  }
+
+  // MARK: Waiting
+
+  public func wake(_ image: Image, _ offset: Int, count: Int) {
+    // SAFETY: an address inside a live mapping.
+    _ = unsafe omega_call(
+      omega_call_futex, Int(bitPattern: image.address(offset)), 1, count, 0, 0, 0)
+  }
+
+  public func waitForLock(_ image: Image, _ offset: Int, expected: UInt32) {
+    _ = waitOnOne(
+      image, offset, expected, until: Kernel.monotonicNanoseconds + LinuxHost.lockWait)
+  }
+
+  /// Bounded waits, in nanoseconds: for the lock; between looks when life words cannot be waited for;
+  /// and the insurance against two deaths at once (a sleeper that the kernel chose to wake, dying).
+  static let lockWait: Int64 = 20_000_000
+  static let lookInterval: Int64 = 5_000_000
+  static let insurance: Int64 = 500_000_000
+
+  public func sleep(
+    _ image: Image, _ offset: Int, expected: UInt32, deadline: Deadline, watch: inout WatchList
+  ) -> WakeReason {
+    let now = Kernel.monotonicNanoseconds
+    if watch.count == 0 && !watch.isIncomplete {
+      let until = min(deadline.nanoseconds, now + 4 * LinuxHost.insurance)
+      return reason(waitOnOne(image, offset, expected, until: until), deadline)
+    }
+    if !watch.isIncomplete && omega_may_waitv() != 0 && !omegaHasRestartingHandler() {
+      let until = min(deadline.nanoseconds, now + LinuxHost.insurance)
+      let result = waitOnMany(image, offset, expected, watch, until: until)
+      if result != -38 { return reason(result, deadline) }
+      omega_forbid_waitv()  // ENOSYS: an older kernel, or a sandbox.
+    }
+    let until = min(deadline.nanoseconds, now + LinuxHost.lookInterval)
+    return reason(waitOnOne(image, offset, expected, until: until), deadline)
+  }
+
+  private func reason(_ result: Int, _ deadline: Deadline) -> WakeReason {
+    switch result {
+    case -4: return .interrupted
+    case -110:
+      return Kernel.monotonicNanoseconds >= deadline.nanoseconds ? .timedOut : .lookAround
+    default: return .woken
+    }
+  }
+
+  /// FUTEX_WAIT_BITSET with an absolute time. A wait with a timeout returns EINTR after any signal
+  /// handler, also one installed with SA_RESTART, as semop does.
+  private func waitOnOne(
+    _ image: Image, _ offset: Int, _ expected: UInt32, until: Int64
+  ) -> Int {
+    var time = omega_timespec(
+      seconds: until / 1_000_000_000, nanoseconds: until % 1_000_000_000)
+    // SAFETY: an address inside a live mapping, and a structure that outlives the call.
+    return unsafe withUnsafePointer(to: &time) { time in
+      unsafe omega_call(
+        omega_call_futex, Int(bitPattern: image.address(offset)), 9, Int(expected),
+        Int(bitPattern: time), 0, -1)
+    }
+  }
+
+  private func waitOnMany(
+    _ image: Image, _ offset: Int, _ expected: UInt32, _ watch: WatchList, until: Int64
+  ) -> Int {
+    var list = InlineArray<128, omega_waitv>(repeating: omega_waitv())
+    list[0] = waitEntry(image, offset, expected)
+    for index in 0..<watch.count {
+      list[index + 1] = waitEntry(image, watch.offset(index), watch.expected(index))
+    }
+    var time = omega_timespec(
+      seconds: until / 1_000_000_000, nanoseconds: until % 1_000_000_000)
+    // SAFETY: the list and the time outlive the call; addresses are inside a live mapping.
+    return unsafe withUnsafePointer(to: &list) { list in
+      unsafe withUnsafePointer(to: &time) { time in
+        omega_call(
+          omega_call_futex_waitv, Int(bitPattern: list), watch.count + 1, 0,
+          Int(bitPattern: time), 1, 0)
+      }
+    }
+  }
+
+  private func waitEntry(_ image: Image, _ offset: Int, _ expected: UInt32) -> omega_waitv {
+    // SAFETY: only the number of the address is taken.
+    unsafe omega_waitv(
+      value: UInt64(expected), address: UInt64(UInt(bitPattern: image.address(offset))),
+      flags: 2, reserved: 0)
+  }
+
+  // MARK: Liveness
+
+  public func threadIsGone(_ tid: UInt32) -> Bool {
+    if omega_call(omega_call_tkill, Int(tid), 0, 0, 0, 0, 0) == -3 { return true }
+    var stat = omega_stat()
+    // SAFETY: the structure outlives the call.
+    guard unsafe omega_read_stat(tid, &stat) == 0 else { return false }
+    return LinuxHost.hasEnded(stat)
+  }
+
+  public func processIsGone(pid: UInt32, startTime: UInt64) -> Bool {
+    if omega_call(omega_call_kill, Int(pid), 0, 0, 0, 0, 0) == -3 { return true }
+    var stat = omega_stat()
+    // SAFETY: the structure outlives the call.
+    guard unsafe omega_read_stat(pid, &stat) == 0 else { return false }
+    if stat.start_time != startTime { return true }
+    // The first thread may have ended while others go on.
+    return stat.threads <= 1 && LinuxHost.hasEnded(stat)
+  }
+
+  /// A zombie, or past the point where a task can do anything more (PF_EXITING).
+  private static func hasEnded(_ stat: omega_stat) -> Bool {
+    stat.state == 90 || stat.state == 88 || stat.flags & 4 != 0  // "Z", "X"
+  }
+
+  // MARK: Memory
+
+  public func claim(_ image: Image, _ offset: Int, byteCount: Int) -> Bool {
+    // SAFETY: the range is inside the mapping; populating it writes nothing.
+    unsafe omega_claim(image.address(offset), byteCount) != 0
+  }
+}
+
+/// Whether a handler with SA_RESTART is installed: futex_waitv would go on sleeping after it, where
+/// semop returns EINTR, so such processes wait in bounded steps instead.
+private func omegaHasRestartingHandler() -> Bool { omega_has_restarting_handler() != 0 }

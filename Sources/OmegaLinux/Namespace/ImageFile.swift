@@ -1,0 +1,52 @@
+import COmegaLinux
+import OmegaEngine
+
+/// A set's file, opened, checked and mapped.
+struct ImageFile {
+  let set: SemaphoreSet
+  let inode: UInt64
+
+  /// nil when it cannot be opened, or is not an image of this version that fits its own size.
+  static func open(_ path: UnsafePointer<CChar>) -> ImageFile? {
+    // SAFETY: the path is terminated. The file is mapped only after its size was compared with what
+    // its header claims; a foreign file is not touched.
+    let descriptor = unsafe Kernel.open(
+      path, Open.readWrite | Open.closeOnExec | Open.noFollow | Open.nonBlocking)
+    guard descriptor >= 0 else { return nil }
+    defer { Kernel.close(descriptor) }
+    guard let status = Kernel.status(descriptor), status.isRegular
+    else { return nil }
+    let count = SetLayout.semaphoreCount(ofFile: status.byteCount)
+    guard count > 0 else { return nil }
+    let layout = SetLayout(semaphoreCount: count)
+    guard let memory = unsafe Kernel.map(descriptor, layout.byteCount) else { return nil }
+    let image = unsafe Image(base: memory, byteCount: layout.byteCount)
+    if image.load(Header.magic) == SetLayout.magic
+      && image.load(Header.version) == SetLayout.version
+      && image.load(Header.semaphoreCount) == UInt64(count)
+    {
+      let owners = (image.load(Header.uid), image.load(Header.cuid))
+      // Who pretends that his file is somebody else's set is not believed.
+      let owner = UInt64(status.uid)
+      if owners.0 == owner || owners.1 == owner || owner == 0 {
+        return ImageFile(set: SemaphoreSet(image: image, layout: layout), inode: status.inode)
+      }
+    }
+    unsafe Kernel.unmap(memory, layout.byteCount)
+    return nil
+  }
+
+  func unmap() {
+    // SAFETY: the value's owner uses it no more.
+    unsafe Kernel.unmap(set.image.address(0), set.image.byteCount)
+  }
+
+  var identifier: Int32 { Int32(truncatingIfNeeded: set.image.load(Header.identifier)) }
+  var key: Int32 { Int32(truncatingIfNeeded: set.image.load(Header.key)) }
+
+  var creatorIsGone: Bool {
+    LinuxHost().processIsGone(
+      pid: UInt32(truncatingIfNeeded: set.image.load(Header.creator)),
+      startTime: set.image.load(Header.creatorStart))
+  }
+}

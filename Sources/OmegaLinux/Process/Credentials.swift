@@ -1,0 +1,55 @@
+import COmegaLinux
+import OmegaEngine
+
+/// Who the calling process is, as the kernel sees it now.
+struct Credentials {
+  let euid: UInt32
+  let egid: UInt32
+  private let capabilities: UInt64
+
+  init() {
+    euid = UInt32(truncatingIfNeeded: omega_call(omega_call_geteuid, 0, 0, 0, 0, 0, 0))
+    egid = UInt32(truncatingIfNeeded: omega_call(omega_call_getegid, 0, 0, 0, 0, 0, 0))
+    capabilities = Credentials.effectiveCapabilities()
+  }
+
+  /// CAP_IPC_OWNER: overrides missing mode bits.
+  var capabilityToOwn: CapabilityToOwn { capabilities & 1 << 15 != 0 ? .held : .missing }
+  /// CAP_SYS_ADMIN: may IPC_SET and IPC_RMID what others own.
+  var isAdministrator: Bool { capabilities & 1 << 21 != 0 }
+
+  /// The effective group or a supplementary one.
+  func isInGroup(_ group: UInt32) -> Bool {
+    if group == egid { return true }
+    var groups = InlineArray<1024, UInt32>(repeating: 0)
+    // SAFETY: getgroups fills at most the 1024 entries it is told of.
+    let count = unsafe withUnsafeMutablePointer(to: &groups) { list in
+      omega_call(omega_call_getgroups, 1024, Int(bitPattern: list), 0, 0, 0, 0)
+    }
+    for index in 0..<max(0, min(count, 1024)) where groups[index] == group { return true }
+    return false
+  }
+
+  /// The mode bits the process has on an object.
+  func granted(_ permissions: Permissions) -> UInt32 {
+    permissions.granted(euid: euid, capability: capabilityToOwn, isInGroup: { isInGroup($0) })
+  }
+
+  /// Whether it may IPC_SET and IPC_RMID the object.
+  func mayControl(_ permissions: Permissions) -> Bool {
+    permissions.isOwned(by: euid) || isAdministrator
+  }
+
+  private static func effectiveCapabilities() -> UInt64 {
+    var header: (version: UInt32, pid: Int32) = (0x2008_0522, 0)
+    var data = InlineArray<6, UInt32>(repeating: 0)
+    // SAFETY: version 3 of capget fills two triples of 32-bit words.
+    let result = unsafe withUnsafeMutablePointer(to: &header) { header in
+      unsafe withUnsafeMutablePointer(to: &data) { data in
+        omega_call(
+          omega_call_capget, Int(bitPattern: header), Int(bitPattern: data), 0, 0, 0, 0)
+      }
+    }
+    return result == 0 ? UInt64(data[0]) | UInt64(data[3]) << 32 : 0
+  }
+}

@@ -1,0 +1,130 @@
+import COmegaLinux
+import OmegaEngine
+
+/// What a process keeps about a set it uses: the mapping, and the answers that need not be asked anew.
+///
+/// Changed under the process's lock, except for the words that say otherwise. Handles are never
+/// returned to the system, so a stale pointer is at worst a handle of another set, which `tag` tells.
+@unsafe
+struct Handle {
+  /// 1 + identifier of the set, 0 for none. Published last, with release.
+  var tag: UInt32 = 0
+  /// Calls that are inside (`enter` and `leave`); a mapping goes away only without users.
+  var users: Int32 = 0
+  /// `Header.state` for which `granted` was decided, at credential generation `generation`.
+  var state: UInt64 = 0
+  var granted: UInt32 = 0
+  var generation: UInt32 = 0
+  /// The process's member slot, or −1; counts only in the process `memberPid` (a fork has none).
+  var member: Int32 = -1
+  var memberPid: UInt32 = 0
+  /// The member has an undo record. 0 or 1.
+  var hasRecord: UInt32 = 0
+  /// An operation with SEM_UNDO is between its steps, on another thread or below a signal handler.
+  var undoBusy: UInt32 = 0
+  /// How long spinning has paid lately, in turns.
+  var spin: Int32 = 0
+  /// The set was removed while users were inside: the last one out unmaps it.
+  var retired: UInt32 = 0
+  /// The thread whose robust list holds the member's life word, 0 for none.
+  var armedBy: UInt32 = 0
+  var inode: UInt64 = 0
+  var set: SemaphoreSet
+  var next: UnsafeMutablePointer<Handle>?
+}
+
+typealias HandlePointer = UnsafeMutablePointer<Handle>
+
+extension Namespace {
+  /// The handle of an identifier that is mapped already, entered; nil sends the caller to `open`.
+  @inline(__always)
+  func enter(_ identifier: Int32) -> HandlePointer? {
+    // SAFETY: the table has an entry for every index, and handles are never freed.
+    let entry = unsafe state.pointee.table + Int(identifier & 0x7FFF)
+    guard let handle = unsafe entry.pointee else { return nil }
+    unsafe Handle.addUser(handle, 1)
+    // Looked at again after the count: whoever retires a handle takes it out of the table first and
+    // looks at the count then, so one of the two sees the other.
+    if unsafe entry.pointee == handle && handle.pointee.tag == UInt32(bitPattern: identifier) &+ 1 {
+      return unsafe handle
+    }
+    unsafe leave(handle)
+    return nil
+  }
+
+  @inline(__always)
+  func leave(_ handle: HandlePointer) {
+    // SAFETY: the caller entered it.
+    unsafe Handle.addUser(handle, -1)
+    if unsafe handle.pointee.retired != 0 { unsafe releaseRetired(handle) }
+  }
+
+  /// Takes a removed set out of the table; its memory goes when the last user leaves.
+  @inline(never)
+  func retire(_ handle: HandlePointer) {
+    let token = omega_lock_process()
+    // SAFETY: under the process's lock; the caller has entered the handle, so it cannot go yet.
+    let index = Int(unsafe handle.pointee.tag &- 1) & 0x7FFF
+    let entry = unsafe state.pointee.table + index
+    if unsafe entry.pointee == handle {
+      unsafe entry.pointee = nil
+      unsafe handle.pointee.retired = 1
+    }
+    omega_unlock_process(token)
+  }
+
+  @inline(never)
+  private func releaseRetired(_ handle: HandlePointer) {
+    let token = omega_lock_process()
+    defer { omega_unlock_process(token) }
+    // SAFETY: under the process's lock, out of the table and without users: nobody else has it.
+    guard unsafe handle.pointee.retired != 0 && Handle.userCount(handle) == 0 else { return }
+    let set = unsafe handle.pointee.set
+    let pid = unsafe omega_identity()!.pointee.pid
+    if unsafe handle.pointee.armedBy != 0 && handle.pointee.memberPid == pid {
+      // The robust list's entry stands in the mapping, and only its own thread may take it out.
+      guard unsafe handle.pointee.armedBy == omega_thread()!.pointee.tid else { return }
+      let life = set.layout.member(Int(unsafe handle.pointee.member)) &+ Member.life
+      unsafe omega_robust_remove(set.image.address(life))
+    }
+    unsafe handle.pointee.retired = 0
+    unsafe handle.pointee.tag = 0
+    unsafe Kernel.unmap(set.image.address(0), set.image.byteCount)
+    unsafe handle.pointee.next = state.pointee.free
+    unsafe state.pointee.free = handle
+  }
+
+  /// A fresh handle; nil when 36,000 are in use. Under the process's lock.
+  func newHandle() -> HandlePointer? {
+    // SAFETY: under the process's lock; the pool has `poolCount` places.
+    if let handle = unsafe state.pointee.free {
+      unsafe state.pointee.free = handle.pointee.next
+      return unsafe handle
+    }
+    let used = unsafe state.pointee.pooled
+    guard used < Namespace.poolCount else { return nil }
+    unsafe state.pointee.pooled = used + 1
+    return unsafe state.pointee.pool + used
+  }
+}
+
+extension Handle {
+  /// Counts users: a plain addition in a process of one thread, where only signal handlers come in
+  /// between and these end first; otherwise atomic and ordered before the second look at the table.
+  @inline(__always)
+  static func addUser(_ handle: HandlePointer, _ change: Int32) {
+    if omega_single_threaded() != 0 {
+      // SAFETY: handles are never freed.
+      unsafe handle.pointee.users &+= change
+    } else {
+      _ = unsafe withUnsafeMutablePointer(to: &handle.pointee.users) {
+        unsafe omega_add_users($0, change)
+      }
+    }
+  }
+
+  static func userCount(_ handle: HandlePointer) -> Int32 {
+    // SAFETY: as above.
+    unsafe withUnsafeMutablePointer(to: &handle.pointee.users) { unsafe omega_add_users($0, 0) }
+  }
+}

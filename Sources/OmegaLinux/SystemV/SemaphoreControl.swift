@@ -1,0 +1,243 @@
+import COmegaLinux
+import OmegaEngine
+
+extension Namespace {
+  /// `semctl` (semctl(2)): the command's result, or a negative errno.
+  ///
+  /// `argument` is the fourth argument as it was passed: a number for SETVAL, a pointer for commands
+  /// with a buffer, ignored by the others. Errors in Linux's order (semantics B1.4).
+  public func control(
+    _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
+  ) -> Int32 {
+    do throws(Errno) {
+      let command = command & ~Command.wide
+      if identifier < 0 { throw .invalid }
+      switch command {
+      case Command.getValue, Command.getPid:
+        return try read(identifier, Int(semaphore), command)
+      case Command.getIncreaseCount, Command.getZeroCount:
+        return try readCount(identifier, Int(semaphore), command)
+      case Command.setValue:
+        return try setValue(identifier, Int(semaphore), Int(Int32(truncatingIfNeeded: argument)))
+      case Command.getAll: return try getAll(identifier, UserMemory(argument))
+      case Command.setAll: return try setAll(identifier, UserMemory(argument))
+      case Command.stat: return try stat(identifier, UserMemory(argument))
+      case Command.semaphoreStat, Command.semaphoreStatAny:
+        return try stat(index: Int(identifier) & 0x7FFF, command, UserMemory(argument))
+      case Command.set: return try setOwner(identifier, UserMemory(argument))
+      case Command.remove: return try remove(identifier)
+      case Command.info, Command.semaphoreInfo: return try info(command, UserMemory(argument))
+      default: throw .invalid
+      }
+    } catch {
+      return -error.rawValue
+    }
+  }
+
+  // MARK: Single semaphores
+
+  private func read(
+    _ identifier: Int32, _ semaphore: Int, _ command: Int32
+  ) throws(Errno) -> Int32 {
+    let handle = unsafe try handle(identifier)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.read)
+    // SAFETY: the handle is entered.
+    let set = unsafe handle.pointee.set
+    guard semaphore >= 0 && semaphore < set.layout.semaphoreCount else { throw .invalid }
+    let isOurs = unsafe handle.pointee.memberPid == omega_identity()!.pointee.pid
+    let member = isOurs ? Int(unsafe handle.pointee.member) : -1
+    let word =
+      if let word = set.fastRead(semaphore: semaphore, member: member) {
+        word
+      } else {
+        try set.settledRead(LinuxHost(), semaphore: semaphore)
+      }
+    return command == Command.getValue ? Int32(word.value) : Int32(word.pid)
+  }
+
+  private func readCount(
+    _ identifier: Int32, _ semaphore: Int, _ command: Int32
+  ) throws(Errno) -> Int32 {
+    let handle = unsafe try handle(identifier)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.read)
+    // SAFETY: the handle is entered.
+    let set = unsafe handle.pointee.set
+    guard semaphore >= 0 && semaphore < set.layout.semaphoreCount else { throw .invalid }
+    let counts = try set.sleeperCounts(LinuxHost(), semaphore: semaphore)
+    return Int32(command == Command.getIncreaseCount ? counts.increase : counts.zero)
+  }
+
+  private func setValue(
+    _ identifier: Int32, _ semaphore: Int, _ value: Int
+  ) throws(Errno) -> Int32 {
+    guard value >= 0 && value <= Limit.semaphoreValue else { throw .outOfRange }
+    let handle = unsafe try handle(identifier)
+    defer { unsafe leave(handle) }
+    // SAFETY: the handle is entered.
+    let set = unsafe handle.pointee.set
+    guard semaphore >= 0 && semaphore < set.layout.semaphoreCount else { throw .invalid }
+    try unsafe authorize(handle, Permissions.alter)
+    try set.setValue(LinuxHost(), semaphore: semaphore, value: value)
+    return 0
+  }
+
+  // MARK: Whole sets
+
+  private func getAll(_ identifier: Int32, _ memory: UserMemory) throws(Errno) -> Int32 {
+    let handle = unsafe try handle(identifier)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.read)
+    // SAFETY: the handle is entered.
+    let set = unsafe handle.pointee.set
+    let count = set.layout.semaphoreCount
+    let out = try memory.writable(2 * count)
+    try set.snapshot(LinuxHost()) { set in
+      for index in 0..<count { out.store(UInt16(set.word(index).value), 2 * index) }
+    }
+    return 0
+  }
+
+  private func setAll(_ identifier: Int32, _ memory: UserMemory) throws(Errno) -> Int32 {
+    let handle = unsafe try handle(identifier)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.alter)
+    // SAFETY: the handle is entered.
+    let set = unsafe handle.pointee.set
+    let count = set.layout.semaphoreCount
+    let values = try memory.readable(2 * count)
+    for index in 0..<count where values.load(2 * index, as: UInt16.self) > Limit.semaphoreValue {
+      throw .outOfRange
+    }
+    // Read again under the lock: a thread that changes them meanwhile gets what it asked for, cut.
+    try set.setAll(LinuxHost()) { index in
+      min(Int(values.load(2 * index, as: UInt16.self)), Limit.semaphoreValue)
+    }
+    return 0
+  }
+
+  private func setOwner(_ identifier: Int32, _ memory: UserMemory) throws(Errno) -> Int32 {
+    let input = try memory.readable(Int(omega_semid_size))
+    let uid = input.load(Int(omega_perm_uid), as: UInt32.self)
+    let gid = input.load(Int(omega_perm_gid), as: UInt32.self)
+    let mode = input.load(Int(omega_perm_mode), as: UInt32.self) & 0o777
+    let handle = unsafe try controllable(identifier)
+    defer { unsafe leave(handle) }
+    if uid == .max || gid == .max { throw .invalid }
+    // SAFETY: the handle is entered.
+    let set = unsafe handle.pointee.set
+    unsafe changeFile(handle, uid: uid, gid: gid, mode: mode)
+    try set.setPermissions(LinuxHost(), uid: uid, gid: gid, mode: mode)
+    return 0
+  }
+
+  private func remove(_ identifier: Int32) throws(Errno) -> Int32 {
+    let handle = unsafe try controllable(identifier)
+    defer { unsafe leave(handle) }
+    // SAFETY: the handle is entered.
+    let set = unsafe handle.pointee.set
+    let inode = unsafe handle.pointee.inode
+    try set.remove(LinuxHost()) { unlinkNames(set, inode: inode) }
+    unsafe retire(handle)
+    return 0
+  }
+
+  /// The handle of a set that the process may IPC_SET and IPC_RMID; EPERM otherwise.
+  private func controllable(_ identifier: Int32) throws(Errno) -> HandlePointer {
+    let handle: HandlePointer
+    do throws(Errno) {
+      unsafe handle = try self.handle(identifier)
+    } catch {
+      throw error == .accessDenied ? .notPermitted : error
+    }
+    // SAFETY: the handle is entered.
+    if Credentials().mayControl(unsafe handle.pointee.set.permissions) { return unsafe handle }
+    unsafe leave(handle)
+    throw .notPermitted
+  }
+
+  /// The file follows the set's owner and mode, so that the kernel enforces who may map it.
+  private func changeFile(_ handle: HandlePointer, uid: UInt32, gid: UInt32, mode: UInt32) {
+    // SAFETY: the handle is entered; the namespace's path lives as long as the process.
+    let index = Int(unsafe handle.pointee.tag &- 1) & 0x7FFF
+    var name = unsafe Path(path, .semaphores, index: index)
+    let descriptor = unsafe name.withText {
+      unsafe Kernel.open(
+        $0, Open.readWrite | Open.closeOnExec | Open.noFollow | Open.nonBlocking)
+    }
+    guard descriptor >= 0 else { return }
+    defer { Kernel.close(descriptor) }
+    let inode = unsafe handle.pointee.inode
+    guard Kernel.status(descriptor)?.inode == inode else { return }
+    _ = Kernel.changeMode(descriptor, Namespace.fileMode(mode))
+    _ = Kernel.changeOwner(descriptor, uid, gid)
+  }
+
+  // MARK: Status
+
+  private func stat(_ identifier: Int32, _ memory: UserMemory) throws(Errno) -> Int32 {
+    let handle = unsafe try handle(identifier)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.read)
+    // SAFETY: the handle is entered.
+    let status = try unsafe handle.pointee.set.status(LinuxHost())
+    try Namespace.store(status, memory)
+    return 0
+  }
+
+  private func stat(
+    index: Int, _ command: Int32, _ memory: UserMemory
+  ) throws(Errno) -> Int32 {
+    guard let identifier = identifier(index: index) else { throw .invalid }
+    let handle = unsafe try handle(identifier)
+    defer { unsafe leave(handle) }
+    if command == Command.semaphoreStat { try unsafe authorize(handle, Permissions.read) }
+    // SAFETY: the handle is entered.
+    let status = try unsafe handle.pointee.set.status(LinuxHost())
+    try Namespace.store(status, memory)
+    return identifier
+  }
+
+  /// The identifier of the set at an index, nil when there is none.
+  private func identifier(index: Int) -> Int32? {
+    // SAFETY: the table's handles are never freed; the namespace's path lives as long as the process.
+    var name = unsafe Path(path, .semaphores, index: index)
+    guard let file = unsafe name.withText({ unsafe ImageFile.open($0) }) else { return nil }
+    defer { file.unmap() }
+    return file.identifier
+  }
+
+  /// Fills a `struct semid_ds`.
+  private static func store(_ status: SetStatus, _ memory: UserMemory) throws(Errno) {
+    let out = try memory.writable(Int(omega_semid_size))
+    out.clear(Int(omega_semid_size))
+    let permissions = status.permissions
+    out.store(status.key, Int(omega_perm_key))
+    out.store(permissions.uid, Int(omega_perm_uid))
+    out.store(permissions.gid, Int(omega_perm_gid))
+    out.store(permissions.cuid, Int(omega_perm_cuid))
+    out.store(permissions.cgid, Int(omega_perm_cgid))
+    out.store(permissions.mode, Int(omega_perm_mode))
+    out.store(UInt16(truncatingIfNeeded: status.identifier >> 15), Int(omega_perm_seq))
+    out.store(status.otime, Int(omega_semid_otime))
+    out.store(status.ctime, Int(omega_semid_ctime))
+    out.store(UInt64(status.semaphoreCount), Int(omega_semid_nsems))
+  }
+
+  /// Fills a `struct seminfo`; returns the highest index in use.
+  private func info(_ command: Int32, _ memory: UserMemory) throws(Errno) -> Int32 {
+    let out = try memory.writable(Int(omega_seminfo_size))
+    let census = census()
+    let limits = limits
+    let inUse = command == Command.semaphoreInfo
+    let fields: InlineArray<10, Int> = [
+      limits.semaphoresInAll, limits.sets, limits.semaphoresInAll, limits.semaphoresInAll,
+      limits.semaphoresPerSet, limits.operationsPerCall, limits.operationsPerCall,
+      inUse ? census.sets : 20, Limit.semaphoreValue,
+      inUse ? census.semaphores : Limit.adjustment,
+    ]
+    for index in 0..<10 { out.store(Int32(clamping: fields[index]), 4 * index) }
+    return Int32(census.highestIndex)
+  }
+}

@@ -1,0 +1,217 @@
+import COmegaLinux
+import OmegaEngine
+
+extension Namespace {
+  /// `semop` and `semtimedop` (semop(2)): 0 or a negative errno.
+  ///
+  /// `operations` points to `count` times `struct sembuf`; `timeout` to a `struct timespec`, relative,
+  /// or is nil to wait for ever. Errors in Linux's order (semantics B2.1).
+  @inline(__always)
+  public func operate(
+    _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, count: UInt,
+    timeout: UnsafeMutableRawPointer?
+  ) -> Int32 {
+    // SAFETY: the pointer is asked about before it is used.
+    if unsafe count == 1 && timeout == nil,
+      let operations = unsafe operations, unsafe omega_readable(operations, 6) != 0,
+      let handle = unsafe enter(identifier)
+    {
+      let bytes = unsafe try? UserMemory(operations).readable(6)
+      let result = unsafe Namespace.fast(handle, bytes!.operation(0))
+      unsafe leave(handle)
+      if let result { return result }
+    }
+    return unsafe operateSlow(identifier, operations, count: count, timeout: timeout)
+  }
+
+  /// The lock-free path of one operation; nil when it is not decided here.
+  @inline(__always)
+  fileprivate static func fast(_ handle: HandlePointer, _ operation: Operation) -> Int32? {
+    // SAFETY: the handle is entered; the identity page lives as long as the process.
+    let pid = unsafe omega_identity()!.pointee.pid
+    let set = unsafe handle.pointee.set
+    guard unsafe pid != 0 && handle.pointee.state == set.stateWord
+      && handle.pointee.generation == omega_credentials()
+    else { return nil }
+    let semaphore = operation.semaphore
+    let amount = operation.amount
+    guard semaphore < set.layout.semaphoreCount else { return nil }
+    guard unsafe handle.pointee.granted & (amount == 0 ? Permissions.read : Permissions.alter) != 0
+    else { return nil }
+    let known = unsafe handle.pointee.memberPid == pid
+    let member = known ? Int(unsafe handle.pointee.member) : -1
+    let result: FastResult
+    if operation.usesUndo && amount != 0 {
+      guard unsafe member >= 0 && handle.pointee.hasRecord != 0 && set.isArmed(member),
+        unsafe beginUndo(handle)
+      else { return nil }
+      result = set.fastOperateUndo(
+        semaphore: semaphore, amount: amount, pid: pid, member: member, now: omega_seconds())
+      unsafe endUndo(handle)
+    } else if operation.usesUndo {
+      return nil  // It makes an undo record even so.
+    } else {
+      result = set.fastOperate(
+        semaphore: semaphore, amount: amount, pid: pid, member: member, now: omega_seconds())
+    }
+    switch result {
+    case .done: return 0
+    case .outOfRange: return -Errno.outOfRange.rawValue
+    case .blocked: return operation.refusesToWait ? -Errno.again.rawValue : nil
+    case .slow: return nil
+    }
+  }
+
+  /// One fast operation with undo at a time: a second one, on another thread or in a signal handler,
+  /// goes through the lock, where it finishes the first one if it must.
+  @inline(__always)
+  private static func beginUndo(_ handle: HandlePointer) -> Bool {
+    // SAFETY: the handle is entered.
+    if omega_single_threaded() != 0 {
+      if unsafe handle.pointee.undoBusy != 0 { return false }
+      unsafe handle.pointee.undoBusy = 1
+      omega_compiler_barrier()
+      return true
+    }
+    return unsafe withUnsafeMutablePointer(to: &handle.pointee.undoBusy) { unsafe omega_try_flag($0) != 0 }
+  }
+
+  @inline(__always)
+  private static func endUndo(_ handle: HandlePointer) {
+    // SAFETY: the handle is entered.
+    unsafe withUnsafeMutablePointer(to: &handle.pointee.undoBusy) { unsafe omega_clear_flag($0) }
+  }
+
+  /// Everything that the fast path leaves: errors, several operations, waiting.
+  @inline(never)
+  private func operateSlow(
+    _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, count: UInt,
+    timeout: UnsafeMutableRawPointer?
+  ) -> Int32 {
+    do throws(Errno) {
+      let deadline: Deadline?
+      var timeoutIsValid = true
+      if let timeout = unsafe timeout {
+        let time = unsafe try UserMemory(timeout).readable(16)
+        deadline = Deadline(
+          seconds: time.load(0, as: Int64.self), nanoseconds: time.load(8, as: Int64.self))
+        timeoutIsValid = deadline != nil
+      } else {
+        deadline = .never
+      }
+      let count = Int(UInt32(truncatingIfNeeded: count))
+      if count > limits.operationsPerCall { throw .argumentListTooLong }
+      if count == 0 { throw .invalid }
+      let bytes = try unsafe UserMemory(operations).readable(6 * count)
+      var copy = InlineArray<500, UInt64>(repeating: 0)
+      for index in 0..<count { copy[index] = bytes.operation(index).bits }
+      if identifier < 0 { throw .invalid }
+      guard timeoutIsValid, let deadline else { throw .invalid }
+
+      let handle = unsafe try handle(identifier)
+      defer { unsafe leave(handle) }
+      unsafe try run(handle, count: count, deadline: deadline, copy)
+      return 0
+    } catch {
+      return -error.rawValue
+    }
+  }
+
+  private func run(
+    _ handle: HandlePointer, count: Int, deadline: Deadline,
+    _ operations: borrowing InlineArray<500, UInt64>
+  ) throws(Errno) {
+    // SAFETY: the handle is entered.
+    let host = LinuxHost()
+    let set = unsafe handle.pointee.set
+    var alters = false
+    var undo = false
+    var highest = 0
+    for index in 0..<count {
+      let operation = Operation(bits: operations[index])
+      alters = alters || operation.amount != 0
+      undo = undo || operation.usesUndo
+      highest = max(highest, operation.semaphore)
+    }
+    if undo { try unsafe claim(handle, host, .undo) }
+    if highest >= set.layout.semaphoreCount { throw .fileTooLarge }
+    try unsafe authorize(handle, alters ? Permissions.alter : Permissions.read)
+
+    let mayWait = deadline.nanoseconds > 0
+    if count == 1 {
+      let only = Operation(bits: operations[0])
+      if let result = unsafe spin(handle, only, mayWait: mayWait) {
+        if result != 0 { throw Errno(rawValue: -result) }
+        return
+      }
+    }
+    if mayWait { try unsafe claim(handle, host, .sleeping) }
+    let member = unsafe Int(handle.pointee.member)
+    let until = mayWait ? deadline.absolute : deadline
+    // SAFETY: the closure does not outlive the call that borrows the array.
+    let outcome = try unsafe withOperations(operations) { words throws(Errno) in
+      try set.operate(
+        host, count: count, member: unsafe handle.pointee.memberPid == host.pid ? member : -1,
+        patience: mayWait ? .mayWait : .none
+      ) { index in unsafe Operation(bits: words[index]) }
+    }
+    if case .asleep(let slot) = outcome { try set.sleep(host, slot: slot, deadline: until) }
+  }
+
+  /// Spins for a single operation that is blocked: a hand-over between running processes takes a
+  /// fraction of what parking does. Turns adapt to success; nil when it did not help.
+  private func spin(_ handle: HandlePointer, _ operation: Operation, mayWait: Bool) -> Int32? {
+    // SAFETY: the handle is entered.
+    if let result = unsafe Namespace.fast(handle, operation) { return result }
+    guard mayWait, unsafe omega_identity()!.pointee.processors > 1 else { return nil }
+    let budget = unsafe max(handle.pointee.spin, SpinBudget.least)
+    let set = unsafe handle.pointee.set
+    for _ in 0..<budget {
+      let word = set.word(operation.semaphore)
+      // Somebody sleeps there already: get in line behind him.
+      if word.isSlow { return nil }
+      let value = word.value + operation.amount
+      if operation.amount == 0 ? word.value == 0 : value >= 0 {
+        if let result = unsafe Namespace.fast(handle, operation) {
+          unsafe handle.pointee.spin = min(budget * 2, SpinBudget.most)
+          return result
+        }
+      }
+      omega_pause()
+    }
+    unsafe handle.pointee.spin = max(budget / 2, SpinBudget.least)
+    return nil
+  }
+}
+
+/// Turns of the spin loop before a call sleeps.
+enum SpinBudget {
+  static let least: Int32 = 20
+  static let most: Int32 = 2000
+}
+
+/// The array's words, for the duration of a call that cannot escape them.
+private func withOperations<R>(
+  _ operations: borrowing InlineArray<500, UInt64>,
+  _ body: (UnsafePointer<UInt64>) throws(Errno) -> R
+) throws(Errno) -> R {
+  // SAFETY: the pointer is used only inside `body`.
+  try unsafe withUnsafePointer(to: operations) { array throws(Errno) in
+    unsafe try body(UnsafeRawPointer(array).assumingMemoryBound(to: UInt64.self))
+  }
+}
+
+extension Deadline {
+  /// A relative `struct timespec`; nil when it is not one (EINVAL). 0 stands for "do not wait".
+  fileprivate init?(seconds: Int64, nanoseconds: Int64) {
+    guard seconds >= 0 && nanoseconds >= 0 && nanoseconds < 1_000_000_000 else { return nil }
+    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    self.init(nanoseconds: overflow || product > Int64.max / 4 ? .max : product + nanoseconds)
+  }
+
+  /// The time on the clock when a relative one has passed.
+  fileprivate var absolute: Deadline {
+    if nanoseconds == .max { return .never }
+    return Deadline(nanoseconds: Kernel.monotonicNanoseconds + nanoseconds)
+  }
+}
