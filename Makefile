@@ -57,7 +57,7 @@ help:
 # One builder at a time: two makes in one tree would write the same modules.
 build libraries:
 	@mkdir -p $(BUILD)
-	@flock $(BUILD)/.lock $(MAKE) --no-print-directory locked-$@
+	@flock --close $(BUILD)/.lock $(MAKE) --no-print-directory locked-$@
 
 locked-libraries: $(DROPIN) $(CLIBRARY) $(CARCHIVE) $(HEADER) $(PKGCONFIG)
 locked-build: locked-libraries $(CLI)
@@ -129,9 +129,10 @@ CABI_OBJECTS := $(COMMON_OBJECTS) $(E)/OmegaCABI.o $(call c_objects,OmegaCABI)
 
 # The version script is a matter of safety: Embedded Swift emits weak swift_retain, swift_release
 # and so on, which would replace the real runtime's in a Swift program.
-LINK = $(CLANG) -target $(TRIPLE) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(filter %.map,$^) \
-  -Wl,--gc-sections -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,--no-undefined -Wl,--as-needed \
-  -Wl,--hash-style=gnu -o $@ $(filter %.o,$^)
+LINK = $(CLANG) -target $(TRIPLE) -shared -Wl,-soname,$(@F) \
+  -Wl,--version-script=$(filter %.map,$^) \
+  -Wl,--gc-sections -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack \
+  -Wl,--no-undefined -Wl,--as-needed -Wl,--hash-style=gnu -o $@ $(filter %.o,$^)
 
 $(DROPIN): $(DROPIN_OBJECTS) Sources/OmegaDropIn/exports.map Makefile
 	@echo 'link      $@'
@@ -143,9 +144,9 @@ $(CLIBRARY): $(CABI_OBJECTS) Sources/OmegaCABI/exports.map Makefile
 	@mkdir -p $(@D)
 	@$(LINK)
 
-# One object in which only the library's entry points are global, for the same reason as the version
-# scripts. Grouped sections are resolved first: a group whose symbols are local must not lose against
-# another library's.
+# One object in which only the library's entry points are global, for the same reason as the
+# version scripts. Grouped sections are resolved first: a group whose symbols are local must not
+# lose against another library's.
 $(CARCHIVE): $(CABI_OBJECTS) $(CLIBRARY)
 	@echo 'archive   $@'
 	@nm -D --defined-only $(CLIBRARY) | \
@@ -160,8 +161,9 @@ $(HEADER): Sources/OmegaCABI/include/omega_ipc.h
 
 $(PKGCONFIG): Makefile
 	@mkdir -p $(@D)
-	@printf '%s\n' 'prefix=$${pcfiledir}/../..' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
-	  'Name: omega' 'Description: System V IPC in userspace' 'Version: $(VERSION)' \
+	@printf '%s\n' 'prefix=$${pcfiledir}/../..' 'libdir=$${prefix}/lib' \
+	  'includedir=$${prefix}/include' '' 'Name: omega' \
+	  'Description: System V IPC in userspace' 'Version: $(VERSION)' \
 	  'Libs: -L$${libdir} -lomega' 'Cflags: -I$${includedir}' >$@
 
 # --- Hosted Swift ---------------------------------------------------------------------------------
