@@ -97,7 +97,7 @@ struct region {
   bool privileged;             // root: other users can be played
   bool ticking;                // wait for a new second before each step; show changed times
   unsigned patience_ms;        // a step that takes longer hangs
-  unsigned features;           // optional kinds of steps, see FEATURE_*
+  unsigned features;           // see FEATURE_*
   bool finished;
   unsigned steps;
   uint8_t returned[MAX_STEPS]; // calls that came back in each step
@@ -107,7 +107,15 @@ struct region {
   char trace[TRACE_BYTES];
 };
 
-enum { FEATURE_UNSHARE = 1, FEATURE_REENTER = 2 };
+// Kinds of steps that --without leaves out, to look behind a difference that is known.
+enum {
+  FEATURE_UNSHARE = 1, // unshare(CLONE_SYSVSEM)
+  FEATURE_USERS = 2,   // other users
+  FEATURE_KEYS = 4,    // semget of a key that may exist
+  FEATURE_LISTS = 8,   // SEM_STAT, SEM_STAT_ANY, IPC_INFO, SEM_INFO
+  FEATURE_IDS = 16,    // raw ids in the trace
+  FEATURES_ALL = 31,
+};
 
 struct actor {
   bool exists, busy;

@@ -126,13 +126,14 @@ static bool short_timeout(const struct command *c) {
 
 static void make_semget(struct command *c) {
   *c = (struct command){.action = ACT_SEMGET, .raw = chance(8)};
-  c->id = chance(25) ? IPC_PRIVATE : world.key_base + (key_t)roll(5);
+  bool keys = world.region->features & FEATURE_KEYS;
+  c->id = chance(25) || !keys ? IPC_PRIVATE : world.key_base + (key_t)roll(5);
   c->nsems = ONE_OF(1, 2, 3, 4, 5, 6, 0, 1, 2, 3);
   if (chance(6)) c->nsems = MAX_SEMS;
   if (chance(temper.wild * 2)) c->nsems = ONE_OF(-1, 0, 32001, INT_MAX, INT_MIN);
   c->flags = (int)any_mode() | (chance(70) ? IPC_CREAT : 0) | (chance(25) ? IPC_EXCL : 0);
   if (live_sets() >= 4) { // enough of them: only calls that make none
-    if (c->id == IPC_PRIVATE) c->id = world.key_base;
+    if (c->id == IPC_PRIVATE) c->id = keys ? world.key_base : world.key_base + 7;
     c->flags &= ~IPC_CREAT;
   }
 }
@@ -145,6 +146,9 @@ static void make_semctl(struct command *c) {
   if (chance(temper.wild)) c->cmd = ONE_OF(-1, 4, 10, 11, 21, 99, INT_MAX, INT_MIN);
   if (temper.deadly && (c->cmd == SETVAL || c->cmd == SETALL) && chance(70))
     c->cmd = GETALL; // these clear all adjustments
+  bool listing = c->cmd == SEM_STAT || c->cmd == SEM_STAT_ANY || c->cmd == IPC_INFO ||
+                 c->cmd == SEM_INFO;
+  if (listing && !(world.region->features & FEATURE_LISTS)) c->cmd = IPC_STAT;
   c->nsems = size_of(c->id);
   c->num = any_semaphore(c->nsems);
   if (chance(temper.wild)) c->num = ONE_OF(-1, INT_MAX, INT_MIN, 65536);
@@ -190,7 +194,6 @@ static void end_step(void) {
   settle();
   report_returned();
   observe();
-  world.region->steps = ++world.step;
   // From the first difference on the two runs have nothing to do with each other.
   const struct region *reference = world.reference;
   if (reference != NULL && (world.region->length > reference->length ||
@@ -198,6 +201,7 @@ static void end_step(void) {
     say("(stopped here: this differs)\n");
     give_up("difference");
   }
+  world.region->steps = ++world.step;
 }
 
 static void after_command(int slot, int actor, const struct command *c) {
@@ -416,7 +420,7 @@ void run_schedule(uint64_t seed) {
   temper.nowait = ONE_OF(3, 10, 25);
   temper.timed = ONE_OF(4, 15);
   temper.wild = ONE_OF(0, 2, 2, 6);
-  temper.foreign = ONE_OF(0, 1);
+  temper.foreign = ONE_OF(0, 1) && world.region->features & FEATURE_USERS;
   name_pid(getpid(), "C");
   worker_prepare_memory();
   channels_open();
