@@ -53,6 +53,20 @@ void channels_open(void) {
   prctl(PR_SET_CHILD_SUBREAPER, 1UL); // children of dead workers come here
 }
 
+static bool thread_file(pid_t pid, pid_t tid, const char *name, char *text, size_t size) {
+  char path[64];
+  text[0] = 0;
+  snprintf(path, sizeof path, "/proc/%d/task/%d/%s", pid, tid, name);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t got = read(fd, text, size - 1);
+  close(fd);
+  if (got <= 0) return false;
+  text[got] = 0;
+  text[strcspn(text, "\n")] = 0;
+  return true;
+}
+
 // Takes a result if one is there.
 static bool take(int slot, int actor) {
   struct actor *a = actor_at(slot, actor);
@@ -102,8 +116,10 @@ void await_reply(int slot, int actor) {
     pause_for(slot, actor, 20 * 1000 * 1000);
     siginfo_t info = {0};
     if (now_ms() > end) {
-      char why[80];
-      snprintf(why, sizeof why, "no result from w%d/%d", slot, actor);
+      char why[512], state[400];
+      thread_file(world.workers[slot].pid, actor_at(slot, actor)->tid, "syscall", state,
+                  sizeof state);
+      snprintf(why, sizeof why, "no result from w%d/%d; its system call: %s", slot, actor, state);
       give_up(why);
     }
     // A worker that died of the call itself must not look like one that is slow.
@@ -159,14 +175,8 @@ void await_death(int slot) {
 }
 
 static char thread_state(pid_t pid, pid_t tid) {
-  char path[64], text[512];
-  snprintf(path, sizeof path, "/proc/%d/task/%d/stat", pid, tid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return '-';
-  ssize_t got = read(fd, text, sizeof text - 1);
-  close(fd);
-  if (got <= 0) return '-';
-  text[got] = 0;
+  char text[512];
+  if (!thread_file(pid, tid, "stat", text, sizeof text)) return '-';
   char *end = strrchr(text, ')');
   return end != NULL && end[1] == ' ' ? end[2] : '?';
 }
