@@ -5,6 +5,9 @@ import OmegaLinux
 // The System V semaphore calls under `omega_` names, for programs that want both the kernel's and
 // ours. `omega_semctl` takes variable arguments and stands in variadic.c.
 
+// SAFETY: (semop, semtimedop) pointers are passed on untouched; OmegaLinux asks the kernel about them
+// before it reads.
+
 @c(omega_semget)
 public func semget(_ key: Int32, _ semaphoreCount: Int32, _ flags: Int32) -> Int32 {
   result { namespace in

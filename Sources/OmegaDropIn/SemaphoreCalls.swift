@@ -6,6 +6,9 @@ import OmegaLinux
 // and turns a negative result into errno. `semctl` and `syscall` take variable arguments and stand in
 // variadic.c.
 
+// SAFETY: (semop, semtimedop) pointers are passed on untouched; OmegaLinux asks the kernel about them
+// before it reads.
+
 @c(semget)
 public func semget(_ key: Int32, _ semaphoreCount: Int32, _ flags: Int32) -> Int32 {
   result { namespace in

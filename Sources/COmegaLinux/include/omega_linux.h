@@ -5,6 +5,9 @@
 #ifndef OMEGA_LINUX_H
 #define OMEGA_LINUX_H
 
+// Only results that are never null say so.
+#pragma clang diagnostic ignored "-Wnullability-completeness"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -124,13 +127,13 @@ extern uint32_t omega_credential_generation __attribute__((visibility("hidden"))
 // The namespace of the environment, once opened (OmegaLinux's NamespaceState).
 extern void *omega_default_namespace __attribute__((visibility("hidden")));
 
-static inline struct omega_identity *omega_identity(void) {
+static inline struct omega_identity *_Nonnull omega_identity(void) {
   return __atomic_load_n(&omega_identity_page, __ATOMIC_ACQUIRE);
 }
 
-static inline struct omega_thread *omega_thread(void) { return &omega_this_thread; }
+static inline struct omega_thread *_Nonnull omega_thread(void) { return &omega_this_thread; }
 
-static inline char *omega_namespace(void) { return omega_namespace_path; }
+static inline char *_Nonnull omega_namespace(void) { return omega_namespace_path; }
 static inline int omega_may_waitv(void) { return !omega_waitv_forbidden; }
 static inline void omega_forbid_waitv(void) { omega_waitv_forbidden = 1; }
 static inline uint32_t omega_credentials(void) {
@@ -143,7 +146,7 @@ static inline void *omega_get_default(void) {
   return __atomic_load_n(&omega_default_namespace, __ATOMIC_ACQUIRE);
 }
 // Keeps the first one and returns it.
-static inline void *omega_set_default_once(void *state) {
+static inline void *_Nonnull omega_set_default_once(void *_Nonnull state) {
   void *expected = NULL;
   return __atomic_compare_exchange_n(&omega_default_namespace, &expected, state, 0,
                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
@@ -152,7 +155,7 @@ static inline void *omega_set_default_once(void *state) {
 }
 
 // Fills in pid and start time after start, fork or the first call; never fails.
-struct omega_identity *omega_identify(void) __attribute__((visibility("hidden")));
+struct omega_identity *_Nonnull omega_identify(void) __attribute__((visibility("hidden")));
 // Fills in tid and the robust list of the calling thread.
 void omega_identify_thread(struct omega_thread *thread, uint32_t pid)
     __attribute__((visibility("hidden")));

@@ -104,7 +104,8 @@ public enum Header {
   public static var memberHigh: Int { 240 }  // L: 1 + highest member slot ever used
   public static var waiterHigh: Int { 248 }  // L: 1 + highest waiter slot ever used
   public static var enqueueSequence: Int { 256 }  // L: counts the sleeping calls
-  public static var journalClaimed: Int { 264 }  // owner of the lock: entries with memory behind them
+  /// Journal entries with memory behind them. Written by the owner of the lock.
+  public static var journalClaimed: Int { 264 }
 }
 
 /// Words of a semaphore's cell.

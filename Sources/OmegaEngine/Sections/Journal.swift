@@ -9,7 +9,8 @@ extension Section {
   mutating func write(_ value: UInt64, _ offset: Int) {
     let old = image.load(offset)
     if old == value { return }
-    guard journalCount < layout.journalCapacity else { return }  // Unreachable: sized for the largest.
+    // Unreachable: the capacity is that of the largest transaction.
+    guard journalCount < layout.journalCapacity else { return }
     let entry = layout.journalEntry(journalCount)
     host.crashPoint()
     image.store(UInt64(offset), entry)

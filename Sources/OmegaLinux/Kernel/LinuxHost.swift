@@ -14,7 +14,7 @@ public struct LinuxHost: Host {
   public init() {
     // SAFETY: both point to storage that lives as long as the thread and the process.
     unsafe thread = omega_thread()
-    var identity = unsafe omega_identity()!
+    var identity = unsafe omega_identity()
     if unsafe identity.pointee.pid == 0 { unsafe identity = omega_identify() }
     pid = unsafe identity.pointee.pid
     startTime = unsafe identity.pointee.start_time

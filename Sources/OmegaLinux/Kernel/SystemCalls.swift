@@ -62,7 +62,8 @@ enum Kernel {
   static func map(_ descriptor: Int, _ byteCount: Int, writable: Access = .readWrite)
     -> UnsafeMutableRawPointer?
   {
-    let flags = descriptor >= 0 ? 0x1 | 0x4000 : 0x2 | 0x20 | 0x4000  // NORESERVE; SHARED or PRIVATE
+    // MAP_NORESERVE with MAP_SHARED, or with MAP_PRIVATE | MAP_ANONYMOUS.
+    let flags = descriptor >= 0 ? 0x1 | 0x4000 : 0x2 | 0x20 | 0x4000
     let result = omega_call(
       omega_call_mmap, 0, byteCount, writable == .readWrite ? 3 : 1, flags, descriptor, 0)
     if result < 0 && result > -4096 { return nil }
@@ -78,7 +79,8 @@ enum Kernel {
       omega_call_munmap, Int(bitPattern: address), byteCount, 0, 0, 0, 0)
   }
 
-  static func write(_ descriptor: Int, _ bytes: UnsafeRawPointer, _ byteCount: Int, at: Int) -> Int {
+  static func write(_ descriptor: Int, _ bytes: UnsafeRawPointer, _ byteCount: Int, at: Int) -> Int
+  {
     // SAFETY: `bytes` holds `byteCount` bytes, says the caller.
     omega_call(
       omega_call_pwrite, descriptor, Int(bitPattern: bytes), byteCount, at, 0, 0)

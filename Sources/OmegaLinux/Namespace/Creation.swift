@@ -93,7 +93,9 @@ extension Namespace {
     var name = unsafe Path(path, .semaphores, index: index)
     guard let file = unsafe name.withText({ unsafe ImageFile.open($0) }) else { return }
     defer { file.unmap() }
-    if isUnfinished(file) && file.creatorIsGone { _ = unsafe name.withText { unsafe Kernel.unlink($0) } }
+    if isUnfinished(file) && file.creatorIsGone {
+      _ = unsafe name.withText { unsafe Kernel.unlink($0) }
+    }
   }
 }
 

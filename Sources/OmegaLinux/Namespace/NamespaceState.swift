@@ -46,7 +46,7 @@ public struct Namespace: @unchecked Sendable {
   @inline(never)
   private static func openDefault() throws(Errno) -> Namespace {
     // SAFETY: the shim's buffer is terminated and lives for ever.
-    let given = unsafe UnsafePointer<CChar>(omega_namespace()!)
+    let given = unsafe UnsafePointer<CChar>(omega_namespace())
     let namespace: Namespace
     if unsafe given.pointee != 0 {
       namespace = unsafe try open(given, kind: .given)
@@ -62,7 +62,7 @@ public struct Namespace: @unchecked Sendable {
     }
     // Two threads may open it at once: the first one's stays, the other's few pages are forgotten.
     // SAFETY: as in `ofEnvironment`.
-    let first = unsafe omega_set_default_once(namespace.state)!
+    let first = unsafe omega_set_default_once(namespace.state)
     return unsafe Namespace(first.assumingMemoryBound(to: NamespaceState.self))
   }
 

@@ -13,7 +13,9 @@ extension Namespace {
       let granted = Credentials().granted(set.permissions)
       unsafe handle.pointee.granted = granted
       unsafe handle.pointee.generation = generation
-      unsafe withUnsafeMutablePointer(to: &handle.pointee.state) { unsafe omega_store_state($0, state) }
+      unsafe withUnsafeMutablePointer(to: &handle.pointee.state) {
+        unsafe omega_store_state($0, state)
+      }
     }
     if unsafe handle.pointee.granted & wanted != wanted { throw .accessDenied }
   }

@@ -80,10 +80,10 @@ extension Namespace {
     // SAFETY: under the process's lock, out of the table and without users: nobody else has it.
     guard unsafe handle.pointee.retired != 0 && Handle.userCount(handle) == 0 else { return }
     let set = unsafe handle.pointee.set
-    let pid = unsafe omega_identity()!.pointee.pid
+    let pid = unsafe omega_identity().pointee.pid
     if unsafe handle.pointee.armedBy != 0 && handle.pointee.memberPid == pid {
       // The robust list's entry stands in the mapping, and only its own thread may take it out.
-      guard unsafe handle.pointee.armedBy == omega_thread()!.pointee.tid else { return }
+      guard unsafe handle.pointee.armedBy == omega_thread().pointee.tid else { return }
       let life = set.layout.member(Int(unsafe handle.pointee.member)) &+ Member.life
       unsafe omega_robust_remove(set.image.address(life))
     }

@@ -45,7 +45,7 @@ extension Namespace {
     // SAFETY: the handle is entered.
     let set = unsafe handle.pointee.set
     guard semaphore >= 0 && semaphore < set.layout.semaphoreCount else { throw .invalid }
-    let isOurs = unsafe handle.pointee.memberPid == omega_identity()!.pointee.pid
+    let isOurs = unsafe handle.pointee.memberPid == omega_identity().pointee.pid
     let member = isOurs ? Int(unsafe handle.pointee.member) : -1
     let word =
       if let word = set.fastRead(semaphore: semaphore, member: member) {

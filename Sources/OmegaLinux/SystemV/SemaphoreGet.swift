@@ -21,13 +21,15 @@ extension Namespace {
     // Others create and remove the same key meanwhile; each turn has seen one such change.
     for _ in 0..<100 {
       if let known = lookUp(.semaphores, key: key) {
-        if let identifier = try existing(key, known, count: count, flags: flags) { return identifier }
+        if let identifier = try existing(key, known, count: count, flags: flags) {
+          return identifier
+        }
       } else {
         if flags & Flag.create == 0 { throw .noEntry }
         if count == 0 { throw .invalid }
         do throws(Errno) {
           return try create(key: key, semaphoreCount: count, mode: mode)
-        } catch where error == .exists {
+        } catch  where error == .exists {
           continue
         }
       }
@@ -51,13 +53,13 @@ extension Namespace {
       if count > size { throw .invalid }
       if wanted != 0 { try unsafe authorize(handle, wanted & 0o6) }
       return known.identifier
-    } catch where error == .invalid && count <= known.size {
+    } catch  where error == .invalid && count <= known.size {
       // Removed; opening it has finished the removal if need be. Or a link without its set.
       dropStaleLink(key, known)
       return nil
-    } catch where error == .accessDenied && !exclusive && wanted == 0 {
+    } catch  where error == .accessDenied && !exclusive && wanted == 0 {
       return known.identifier
-    } catch where error == .accessDenied && exclusive {
+    } catch  where error == .accessDenied && exclusive {
       throw .exists
     }
   }
@@ -72,6 +74,8 @@ extension Namespace {
     if file?.identifier == known.identifier { return }
     guard file != nil || lookUp(.semaphores, index: index) == nil else { return }
     var name = unsafe Path(path, .semaphores, key: key)
-    if lookUp(.semaphores, key: key) == known { _ = unsafe name.withText { unsafe Kernel.unlink($0) } }
+    if lookUp(.semaphores, key: key) == known {
+      _ = unsafe name.withText { unsafe Kernel.unlink($0) }
+    }
   }
 }

@@ -16,8 +16,7 @@ extension Namespace {
       let operations = unsafe operations, unsafe omega_readable(operations, 6) != 0,
       let handle = unsafe enter(identifier)
     {
-      let bytes = unsafe try? UserMemory(operations).readable(6)
-      let result = unsafe Namespace.fast(handle, bytes!.operation(0))
+      let result = unsafe Namespace.fast(handle, ReadableBytes(address: operations).operation(0))
       unsafe leave(handle)
       if let result { return result }
     }
@@ -28,10 +27,11 @@ extension Namespace {
   @inline(__always)
   fileprivate static func fast(_ handle: HandlePointer, _ operation: Operation) -> Int32? {
     // SAFETY: the handle is entered; the identity page lives as long as the process.
-    let pid = unsafe omega_identity()!.pointee.pid
+    let pid = unsafe omega_identity().pointee.pid
     let set = unsafe handle.pointee.set
-    guard unsafe pid != 0 && handle.pointee.state == set.stateWord
-      && handle.pointee.generation == omega_credentials()
+    guard
+      unsafe pid != 0 && handle.pointee.state == set.stateWord
+        && handle.pointee.generation == omega_credentials()
     else { return nil }
     let semaphore = operation.semaphore
     let amount = operation.amount
@@ -73,7 +73,9 @@ extension Namespace {
       omega_compiler_barrier()
       return true
     }
-    return unsafe withUnsafeMutablePointer(to: &handle.pointee.undoBusy) { unsafe omega_try_flag($0) != 0 }
+    return unsafe withUnsafeMutablePointer(to: &handle.pointee.undoBusy) {
+      unsafe omega_try_flag($0) != 0
+    }
   }
 
   @inline(__always)
@@ -163,7 +165,7 @@ extension Namespace {
   private func spin(_ handle: HandlePointer, _ operation: Operation, mayWait: Bool) -> Int32? {
     // SAFETY: the handle is entered.
     if let result = unsafe Namespace.fast(handle, operation) { return result }
-    guard mayWait, unsafe omega_identity()!.pointee.processors > 1 else { return nil }
+    guard mayWait, unsafe omega_identity().pointee.processors > 1 else { return nil }
     let budget = unsafe max(handle.pointee.spin, SpinBudget.least)
     let set = unsafe handle.pointee.set
     for _ in 0..<budget {

@@ -12,15 +12,19 @@ struct UserMemory {
   /// The bytes, for reading. Throws EFAULT.
   func readable(_ byteCount: Int) throws(Errno) -> ReadableBytes {
     // SAFETY: only asked about.
-    guard unsafe address != nil && omega_readable(address, byteCount) != 0 else { throw .badAddress }
-    return unsafe ReadableBytes(address: address!)
+    guard let pointer = unsafe address, unsafe omega_readable(pointer, byteCount) != 0 else {
+      throw .badAddress
+    }
+    return unsafe ReadableBytes(address: pointer)
   }
 
   /// The bytes, for writing. Throws EFAULT.
   func writable(_ byteCount: Int) throws(Errno) -> WritableBytes {
     // SAFETY: only asked about.
-    guard unsafe address != nil && omega_writable(address, byteCount) != 0 else { throw .badAddress }
-    return unsafe WritableBytes(address: address!)
+    guard let pointer = unsafe address, unsafe omega_writable(pointer, byteCount) != 0 else {
+      throw .badAddress
+    }
+    return unsafe WritableBytes(address: pointer)
   }
 }
 
@@ -29,7 +33,9 @@ struct UserMemory {
 struct ReadableBytes {
   fileprivate let address: UnsafeMutableRawPointer
 
-  fileprivate init(address: UnsafeMutableRawPointer) { unsafe self.address = address }
+  /// Bytes that were asked about already.
+  @unsafe
+  init(address: UnsafeMutableRawPointer) { unsafe self.address = address }
 
   // SAFETY: the offsets that the callers use are inside the bytes that were asked about.
   @inline(__always)
