@@ -234,7 +234,7 @@ static void after_command(int slot, int actor, const struct command *c) {
   }
   if (c->action == ACT_CREDENTIALS) {
     w->dropped = c->credentials.for_good;
-    w->borrowed = !w->dropped && c->credentials.uid != 0;
+    w->borrowed = !w->dropped && (c->credentials.uid != 0 || c->credentials.gid != 0);
   }
 }
 
