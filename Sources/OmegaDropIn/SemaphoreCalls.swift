@@ -42,6 +42,14 @@ public func semctl(
   result { namespace in namespace.control(identifier, semaphore, command, argument) }
 }
 
+/// After unshare or setns left the shared undo list. Nothing to do in a process that has no namespace
+/// yet, or whose other threads keep the list.
+@c(omega_dropin_unshared)
+public func unshared() {
+  if unsafe omega_get_default() == nil || omega_single_threaded() == 0 { return }
+  if let namespace = try? Namespace.ofEnvironment() { namespace.applyUndoNow() }
+}
+
 /// The C convention: −1 and errno.
 @inline(__always)
 private func result(_ call: (Namespace) -> Int32) -> Int32 {

@@ -6,6 +6,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 int omega_dropin_semctl(int id, int number, int command, unsigned long argument);
+void omega_dropin_unshared(void);
 int semget(int key, int count, int flags);
 int semop(int id, void *operations, size_t count);
 int semtimedop(int id, void *operations, size_t count, void *timeout);
@@ -41,5 +42,6 @@ EXPORT long syscall(long number, ...) {
     omega_set_errno((int)-result);
     return -1;
   }
+  if (number == SYS_unshare && (a & (0x00040000 | 0x08000000))) omega_dropin_unshared();
   return result;
 }

@@ -36,6 +36,25 @@ PASS(int, initgroups, (const char *a, gid_t b), (a, b))
 PASS(int, setfsuid, (uid_t a), (a))
 PASS(int, setfsgid, (gid_t a), (a))
 
+void omega_dropin_unshared(void);
+
+#define CLONE_SYSVSEM_OR_NEWIPC (0x00040000 | 0x08000000)
+
+// Leaving the shared undo list, or the IPC namespace, applies the list at once (sem_exit, copy_semundo).
+EXPORT int unshare(int flags) {
+  int (*real)(int) = (int (*)(int))next("unshare");
+  int result = real(flags);
+  if (result == 0 && (flags & CLONE_SYSVSEM_OR_NEWIPC)) omega_dropin_unshared();
+  return result;
+}
+
+EXPORT int setns(int fd, int type) {
+  int (*real)(int, int) = (int (*)(int, int))next("setns");
+  int result = real(fd, type);
+  if (result == 0 && (type & CLONE_SYSVSEM_OR_NEWIPC)) omega_dropin_unshared();
+  return result;
+}
+
 // A plug-in opened with RTLD_DEEPBIND finds libc before any preloaded library. libc looks at the
 // caller's address for $ORIGIN and for its namespace, so this must be a tail call.
 EXPORT void *dlopen(const char *file, int mode) {

@@ -11,7 +11,7 @@ extension Section {
   /// A series of transactions; the slot is freed by the last, so a death in between only means that
   /// the rest is done later. The slow bits go up first: nobody sees some of the values undone and
   /// others not.
-  private mutating func bury(_ slot: Int) {
+  mutating func bury(_ slot: Int) {
     let pid = set.memberPid(slot)
     for waiter in 0..<set.waiterHigh where set.waiterOwner(waiter).member == slot {
       if set.isQueued(waiter) {

@@ -20,6 +20,17 @@ extension SemaphoreSet {
   }
 }
 
+extension SemaphoreSet {
+  /// Gives up the caller's slot as if it had died, its undo applied: unshare(CLONE_SYSVSEM).
+  public func leaveMember<H: Host>(_ host: H, member: Int) throws(Errno) {
+    var section = try Section(self, host)
+    defer { section.close() }
+    // Out of the list first: a slot's next owner uses the same words for its own list.
+    host.disarm(image, layout.member(member))
+    section.bury(member)
+  }
+}
+
 /// What a process needs its member slot for.
 public enum MemberUse: Sendable {
   case sleeping

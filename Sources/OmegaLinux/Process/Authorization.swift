@@ -20,6 +20,26 @@ extension Namespace {
     if unsafe handle.pointee.granted & wanted != wanted { throw .accessDenied }
   }
 
+  /// Applies the process's undo records now: what unshare(CLONE_SYSVSEM) and CLONE_NEWIPC do when no
+  /// other thread shares them.
+  public func applyUndoNow() {
+    let host = LinuxHost()
+    for index in 0..<Limit.indices {
+      // SAFETY: handles are never freed; entered before use.
+      guard let entry = unsafe state.pointee.table[index],
+        let handle = unsafe enter(Int32(bitPattern: entry.pointee.tag &- 1))
+      else { continue }
+      if unsafe handle.pointee.memberPid == host.pid && handle.pointee.member >= 0 {
+        try? unsafe handle.pointee.set.leaveMember(host, member: Int(handle.pointee.member))
+        unsafe handle.pointee.memberPid = 0
+        unsafe handle.pointee.member = -1
+        unsafe handle.pointee.hasRecord = 0
+        unsafe handle.pointee.armedBy = 0
+      }
+      unsafe leave(handle)
+    }
+  }
+
   /// Makes sure that the process has a member slot, armed, with an undo record if it needs one.
   func claim(_ handle: HandlePointer, _ host: LinuxHost, _ use: MemberUse) throws(Errno) {
     // SAFETY: the handle is entered. Two threads that claim at once find the same slot.

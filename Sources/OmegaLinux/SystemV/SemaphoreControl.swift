@@ -73,7 +73,14 @@ extension Namespace {
     _ identifier: Int32, _ semaphore: Int, _ value: Int
   ) throws(Errno) -> Int32 {
     guard value >= 0 && value <= Limit.semaphoreValue else { throw .outOfRange }
-    let handle = unsafe try handle(identifier)
+    let handle: HandlePointer
+    do throws(Errno) {
+      unsafe handle = try self.handle(identifier)
+    } catch where error == .accessDenied {
+      // A set that may not be opened still tells its size, and that is asked first.
+      let size = lookUp(.semaphores, index: Int(identifier) & 0x7FFF)?.size ?? 0
+      throw semaphore < 0 || semaphore >= size ? .invalid : error
+    }
     defer { unsafe leave(handle) }
     // SAFETY: the handle is entered.
     let set = unsafe handle.pointee.set

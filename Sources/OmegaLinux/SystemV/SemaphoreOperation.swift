@@ -110,12 +110,27 @@ extension Namespace {
       if identifier < 0 { throw .invalid }
       guard timeoutIsValid, let deadline else { throw .invalid }
 
-      let handle = unsafe try handle(identifier)
+      let handle = unsafe try self.handle(identifier, count: count, copy)
       defer { unsafe leave(handle) }
       unsafe try run(handle, count: count, deadline: deadline, copy)
       return 0
     } catch {
       return -error.rawValue
+    }
+  }
+
+  /// The entered handle. A set that may not be opened still tells its size: EFBIG comes before EACCES.
+  private func handle(
+    _ identifier: Int32, count: Int, _ operations: borrowing InlineArray<500, UInt64>
+  ) throws(Errno) -> HandlePointer {
+    do throws(Errno) {
+      return unsafe try handle(identifier)
+    } catch where error == .accessDenied {
+      let size = lookUp(.semaphores, index: Int(identifier) & 0x7FFF)?.size ?? 0
+      for index in 0..<count where Operation(bits: operations[index]).semaphore >= size {
+        throw .fileTooLarge
+      }
+      throw error
     }
   }
 
