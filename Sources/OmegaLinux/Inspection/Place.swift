@@ -1,0 +1,96 @@
+import COmegaLinux
+import OmegaEngine
+
+/// What tells a directory from all others, whatever path leads to it.
+public struct DirectoryIdentity: Hashable, Sendable {
+  public var device: UInt64
+  public var inode: UInt64
+}
+
+/// Room in the file system of a namespace (statfs(2)), in bytes.
+public struct Space: Equatable, Sendable {
+  public var byteCount: UInt64
+  public var availableByteCount: UInt64
+  /// Files that can still be made; 0 where the file system does not count them.
+  public var availableFileCount: UInt64
+  /// Whether it is kept in memory (tmpfs or ramfs).
+  public var isInMemory: Bool
+}
+
+extension Namespace {
+  /// The identity of the directory at a path, which need not be a namespace; nil when there is none.
+  @unsafe
+  public static func identity(ofDirectory path: UnsafePointer<CChar>) -> DirectoryIdentity? {
+    var identity = DirectoryIdentity(device: 0, inode: 0)
+    // SAFETY: `path` is terminated, says the caller; the numbers outlive the call.
+    let result = unsafe omega_file_identity(path, &identity.device, &identity.inode)
+    return result == 0 ? identity : nil
+  }
+
+  /// Opens the namespace in a directory, which is made with mode 0700 when it is missing.
+  ///
+  /// The memory of an opened namespace is kept for ever, and two openings of the same directory do not
+  /// know of each other: keep what this returns. Errors as for the namespace of the environment.
+  @unsafe
+  public static func open(at path: UnsafePointer<CChar>) throws(Errno) -> Namespace {
+    // SAFETY: `path` is terminated, says the caller.
+    unsafe try open(path, kind: .given)
+  }
+
+  /// The room in the file system that the directory is in.
+  public func space() throws(Errno) -> Space {
+    var raw = omega_space()
+    // SAFETY: the path is terminated; the structure outlives the call.
+    let result = unsafe omega_read_space(path, &raw)
+    guard result == 0 else { throw Errno(rawValue: -result) }
+    return Space(
+      byteCount: raw.blocks &* raw.block_size, availableByteCount: raw.available &* raw.block_size,
+      availableFileCount: raw.free_files,
+      isInMemory: raw.type == 0x0102_1994 || raw.type == 0x8584_58F6)
+  }
+}
+
+#if !hasFeature(Embedded)
+  extension Namespace {
+    /// As `open(at:)`, with a path in a string.
+    public static func open(directory: String) throws(Errno) -> Namespace {
+      // SAFETY: the string's text is terminated and outlives the call.
+      let result = unsafe directory.withCString { path -> Result<Namespace, Errno> in
+        do throws(Errno) {
+          return .success(unsafe try open(at: path))
+        } catch {
+          return .failure(error)
+        }
+      }
+      return try result.get()
+    }
+
+    public static func identity(ofDirectory path: String) -> DirectoryIdentity? {
+      // SAFETY: as above.
+      unsafe path.withCString { unsafe identity(ofDirectory: $0) }
+    }
+
+    /// The directory's path as it was given.
+    public var directory: String {
+      // SAFETY: terminated, and kept for the life of the process.
+      unsafe String(cString: path)
+    }
+
+    /// The path that `OMEGA_IPC_NAMESPACE` gave when the process started, else the user's own.
+    public static var environmentDirectory: String {
+      // SAFETY: the shim's buffer is terminated; the other one holds the fixed text and ten digits.
+      let given = unsafe String(cString: omega_namespace())
+      if !given.isEmpty { return given }
+      var text = InlineArray<64, CChar>(repeating: 0)
+      return unsafe withUnsafeMutablePointer(to: &text) { out in
+        let out = unsafe UnsafeMutableRawPointer(out).assumingMemoryBound(to: CChar.self)
+        unsafe omega_path_default(out, Credentials().euid)
+        return unsafe String(cString: out)
+      }
+    }
+  }
+
+  extension FileName {
+    public var text: String { String(decoding: (0..<byteCount).map { self[$0] }, as: UTF8.self) }
+  }
+#endif
