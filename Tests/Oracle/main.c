@@ -27,8 +27,8 @@ static struct {
   const char *preload, *directory, *name, *replay;
   unsigned patience_ms, features;
   long enough; // differences after which the rest is not run
-} options = {.enough = 10, .first = 1, .count = 1, .name = "oracle", .replay = "run", .patience_ms = 10000,
-             .features = FEATURES_ALL};
+} options = {.enough = 10, .first = 1, .count = 1, .name = "oracle", .replay = "run",
+             .patience_ms = 10000, .features = FEATURES_ALL};
 
 static volatile pid_t running; // the process group of the seed in progress
 

@@ -60,7 +60,8 @@ static int size_of(int id) {
 }
 
 static unsigned short any_semaphore(int count) {
-  if (chance(temper.wild)) return ONE_OF((unsigned short)count, (unsigned short)(count + 63), 65535);
+  if (chance(temper.wild))
+    return ONE_OF((unsigned short)count, (unsigned short)(count + 63), 65535);
   if (temper.deadly && chance(60)) return 0; // many who want the same
   if (count > 66 && chance(70)) return ONE_OF((unsigned short)0, 1, 64, 65);
   return (unsigned short)roll((uint32_t)(count > 3 && chance(60) ? 3 : count));
@@ -378,7 +379,8 @@ static void any_step(void) {
   int slot, actor, kind = (int)roll(100);
   if (kind < 5 && any_actor(true, &slot, &actor)) return signal_sleeper(slot, actor);
   // Deaths tell most where somebody waits for what the dead may have held.
-  if (kind < (temper.deadly ? 13 : 8) && any_actor(chance(temper.deadly ? 30 : 50), &slot, &actor) &&
+  if (kind < (temper.deadly ? 13 : 8) &&
+      any_actor(chance(temper.deadly ? 30 : 50), &slot, &actor) &&
       (!temper.deadly || count_sleepers() > 0))
     return kill_worker(slot, chance(70) ? SIGKILL : SIGTERM);
   if (kind < (temper.deadly ? 30 : 18) && (slot = any_slot(false)) >= 0) return new_worker(slot);
@@ -424,8 +426,9 @@ void run_schedule(uint64_t seed) {
   name_pid(getpid(), "C");
   worker_prepare_memory();
   channels_open();
-  say("seed %lu: undo %d several %d nowait %d timed %d wild %d users %d deadly %d\n", (unsigned long)seed,
-      temper.undo, temper.several, temper.nowait, temper.timed, temper.wild, temper.foreign, temper.deadly);
+  say("seed %lu: undo %d several %d nowait %d timed %d wild %d users %d deadly %d\n",
+      (unsigned long)seed, temper.undo, temper.several, temper.nowait, temper.timed, temper.wild,
+      temper.foreign, temper.deadly);
   unsigned steps = world.region->ticking ? 12 : 60 + roll(91);
   int sets = 1 + (int)roll(temper.deadly ? 2 : 3), workers = 2 + (int)roll(3) + temper.deadly;
   for (int i = 0; i < sets; i++) {
