@@ -8,6 +8,13 @@ void fail(const char *what) {
   exit(1);
 }
 
+pid_t fork_child(void) {
+  pid_t pid = fork();
+  if (pid == -1) fail("fork");
+  if (pid == 0) prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return pid;
+}
+
 int new_set(int semaphores) {
   int id = semget(IPC_PRIVATE, semaphores, IPC_CREAT | 0600);
   if (id == -1) fail("semget");
@@ -84,7 +91,7 @@ int main(int count, char **arguments) {
   const char *name = arguments[1];
   const char *argument = count > 3 ? arguments[3] : "";
   measure_milliseconds = atol(arguments[2]);
-  alarm(120);  // a hang ends the benchmark, it does not hang it
+  alarm(50);  // a hang ends the benchmark, it does not hang it
   pin_to_cpu(0);
   if (strcmp(name, "sleepers") == 0) measure_sleepers(atol(argument));
   else if (strcmp(name, "contend") == 0) measure_contend(atoi(argument));

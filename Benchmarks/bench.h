@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
@@ -26,6 +27,7 @@
 extern long measure_milliseconds;
 
 void fail(const char *what);
+pid_t fork_child(void);  // the child dies with this process
 int new_set(int semaphores);
 void remove_set(int id);
 void set_value(int id, int number, int value);

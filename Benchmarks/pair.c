@@ -18,8 +18,7 @@ typedef void (*turn_function)(int id, int process);
 static double run_together(struct board *board, int processes, int id, turn_function body) {
   pid_t pids[most_processes];
   for (int process = 0; process < processes; process++) {
-    pids[process] = fork();
-    if (pids[process] == -1) fail("fork");
+    pids[process] = fork_child();
     if (pids[process] != 0) continue;
     pin_to_cpu(process % 2);
     for (int warm = 0; warm < 100; warm++) body(id, process);
@@ -113,7 +112,7 @@ static void answer(int id) {
 void measure_ping_pong(int same_cpu) {
   const char *name = same_cpu ? "ping-pong-one-cpu" : "ping-pong";
   int id = new_set(2);
-  pid_t pid = fork();
+  pid_t pid = fork_child();
   if (pid == 0) {
     pin_to_cpu(same_cpu ? 0 : 1);
     answer(id);
@@ -139,7 +138,7 @@ void measure_ping_pong(int same_cpu) {
 // CPU time that a sleeper uses in one second of sleep, in microseconds.
 void measure_idle(void) {
   int id = new_set(1);
-  pid_t pid = fork();
+  pid_t pid = fork_child();
   if (pid == 0) {
     struct sembuf down = {0, -1, 0};
     semop(id, &down, 1);

@@ -29,12 +29,12 @@ void measure_death(long deaths) {
   int id = new_set(2);
   set_value(id, 0, 1);
   struct stage *stage = shared_page();
-  pid_t waiting = fork();
+  pid_t waiting = fork_child();
   if (waiting == 0) sleeper(id, stage);
 
   double *samples = malloc((size_t)deaths * sizeof *samples);
   for (long round = 1; round <= deaths; round++) {
-    pid_t holder = fork();
+    pid_t holder = fork_child();
     if (holder == 0) {
       change(id, 0, -1, SEM_UNDO);
       change(id, 1, 1, 0);

@@ -65,7 +65,13 @@ class Bench:
             environment["OMEGA_IPC_NAMESPACE"] = directory
         command = [self.options.binary, arguments[0], str(milliseconds), *arguments[1:]]
         try:
-            result = subprocess.run(command, env=environment, capture_output=True, text=True)
+            result = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=60
+            )
+        except subprocess.TimeoutExpired:
+            side = "drop-in" if library else "kernel"
+            print(f"  {' '.join(arguments)} hung on the {side}", file=sys.stderr)
+            return {}
         finally:
             if directory:
                 shutil.rmtree(directory, ignore_errors=True)

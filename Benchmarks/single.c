@@ -90,7 +90,7 @@ void measure_sleepers(long sleepers) {
   int id = sleeping_set = new_set(1 + elsewhere);
   pid_t pid = 0;
   if (sleepers > 0) {
-    pid = fork();
+    pid = fork_child();
     if (pid == 0) sleep_in_threads(sleepers);
     while (count_sleepers(id) < sleepers) usleep(1000);
   }
