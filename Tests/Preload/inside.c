@@ -160,30 +160,47 @@ static void check_errno(void) {
   must(semctl(id, 0, IPC_RMID), "IPC_RMID");
 }
 
-// 500 operations and a full GETALL on the smallest stack that a thread may have.
-static void *on_small_stack(void *unused) {
+// On the smallest stack that a thread may have: the kernel needs none of it. One child for each
+// call, so that the one which overflows is named.
+static const char *const small_calls[] = {"semget", "semop of 500", "GETALL of 500", "sleep",
+                                          "IPC_RMID"};
+static int small_set;
+
+static void *on_small_stack(void *call) {
   static struct sembuf operations[500];
   static unsigned short values[500];
-  int id = must(semget(IPC_PRIVATE, 500, IPC_CREAT | 0600), "semget");
-  for (int index = 0; index < 500; index++)
-    operations[index] = (struct sembuf){(unsigned short)index, 1, SEM_UNDO};
-  must(semop(id, operations, 500), "semop of 500");
-  must(semctl(id, 0, GETALL, values), "GETALL");
-  long sum = 0;
-  for (int index = 0; index < 500; index++) sum += values[index];
-  must(semctl(id, 0, IPC_RMID), "IPC_RMID");
-  if (sum != 500) must(-1, "sum");
-  return unused;
+  struct timespec timeout = {0, 2000000};
+  switch ((intptr_t)call) {
+    case 0:
+      must(semget(IPC_PRIVATE, 500, IPC_CREAT | 0600), "semget");
+      break;
+    case 1:
+      for (int index = 0; index < 500; index++)
+        operations[index] = (struct sembuf){(unsigned short)index, 1, SEM_UNDO};
+      must(semop(small_set, operations, 500), "semop of 500");
+      break;
+    case 2:
+      must(semctl(small_set, 0, GETALL, values), "GETALL");
+      break;
+    case 3:
+      operations[0] = (struct sembuf){0, -1, 0};
+      if (semtimedop(small_set, operations, 1, &timeout) != -1 || errno != EAGAIN)
+        must(-1, "sleep");
+      break;
+    default:
+      must(semctl(small_set, 0, IPC_RMID), "IPC_RMID");
+  }
+  return NULL;
 }
 
-static void check_small_stack(void) {
+static void call_on_small_stack(int call) {
   pthread_attr_t attributes;
   pthread_t thread;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, (size_t)sysconf(_SC_THREAD_STACK_MIN));
-  if (pthread_create(&thread, &attributes, on_small_stack, NULL) != 0) must(-1, "pthread_create");
+  if (pthread_create(&thread, &attributes, on_small_stack, (void *)(intptr_t)call) != 0) exit(2);
   pthread_join(thread, NULL);
-  report("small stack:", 1, NULL, NULL);
+  exit(0);
 }
 
 // Daemons close every descriptor, before and after their first IPC call, and reuse the numbers.
@@ -210,6 +227,16 @@ static int in_child(void (*body)(int), int argument) {
   int status = -1;
   waitpid(pid, &status, 0);
   return status;
+}
+
+static void check_small_stack(void) {
+  small_set = must(semget(IPC_PRIVATE, 500, IPC_CREAT | 0600), "semget");
+  for (int call = 0; call < (int)(sizeof small_calls / sizeof *small_calls); call++) {
+    char what[64];
+    snprintf(what, sizeof what, "small stack: %s", small_calls[call]);
+    report(what, in_child(call_on_small_stack, call) == 0, NULL, NULL);
+  }
+  semctl(small_set, 0, IPC_RMID);
 }
 
 int main(void) {
