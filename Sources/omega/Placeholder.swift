@@ -1,8 +1,0 @@
-import ArgumentParser
-
-@main
-struct Omega: ParsableCommand {
-  func run() throws {
-    throw ValidationError("not written yet")
-  }
-}
