@@ -19,9 +19,10 @@ int omega_read_space(const char *path, struct omega_space *out) {
   return 0;
 }
 
-int omega_file_identity(const char *path, uint64_t *device, uint64_t *inode) {
+int omega_file_identity(const char *path, int follow, uint64_t *device, uint64_t *inode) {
   struct stat status;
-  long result = omega_call(omega_call_newfstatat, -100, (long)path, (long)&status, 0x100, 0, 0);
+  long flags = follow ? 0 : 0x100;  // AT_SYMLINK_NOFOLLOW
+  long result = omega_call(omega_call_newfstatat, -100, (long)path, (long)&status, flags, 0, 0);
   if (result < 0) return (int)result;
   *device = status.st_dev;
   *inode = status.st_ino;

@@ -15,9 +15,9 @@ struct omega_space {
 int omega_read_space(const char *_Nonnull path, struct omega_space *_Nonnull out)
     __attribute__((visibility("hidden")));
 
-// Device and inode of a file, which together tell it from all others; 0 or a negative errno. Does not
-// follow a symbolic link at the end of the path.
-int omega_file_identity(const char *_Nonnull path, uint64_t *_Nonnull device,
+// Device and inode of a file, which together tell it from all others; 0 or a negative errno. A
+// symbolic link at the end of the path is followed only if `follow` is not 0.
+int omega_file_identity(const char *_Nonnull path, int follow, uint64_t *_Nonnull device,
                         uint64_t *_Nonnull inode) __attribute__((visibility("hidden")));
 
 #endif

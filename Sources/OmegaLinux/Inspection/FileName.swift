@@ -68,8 +68,8 @@ extension Namespace {
   ///
   /// Throws what opening or reading the directory gives.
   public func forEachName(_ body: (FileName) -> Void) throws(Errno) {
-    // SAFETY: the path is terminated; the kernel writes at most the buffer's 8192 bytes, and records
-    // are read inside what it says it wrote.
+    // SAFETY: the path is terminated; the kernel writes at most the buffer's 8192 bytes, and
+    // records are read inside what it says it wrote.
     let descriptor = unsafe Kernel.open(
       path, Open.readOnly | Open.directory | Open.closeOnExec | Open.noFollow)
     guard descriptor >= 0 else { throw Errno(rawValue: Int32(-descriptor)) }

@@ -2,7 +2,8 @@ import COmegaLinux
 import OmegaEngine
 
 extension Namespace {
-  /// Shows a whole set at one instant (`SemaphoreSet.inspect`). Needs read permission, as GETALL does.
+  /// Shows a whole set at one instant (`SemaphoreSet.inspect`). Needs read permission, as GETALL
+  /// does.
   ///
   /// Throws EINVAL when there is no such set, EACCES, EIDRM when it goes away meanwhile.
   public func inspect(

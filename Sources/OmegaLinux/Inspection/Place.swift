@@ -1,8 +1,8 @@
 import COmegaLinux
 import OmegaEngine
 
-/// What tells a directory from all others, whatever path leads to it.
-public struct DirectoryIdentity: Hashable, Sendable {
+/// What tells a file from all others, whatever path leads to it.
+public struct FileIdentity: Hashable, Sendable {
   public var device: UInt64
   public var inode: UInt64
 }
@@ -18,19 +18,11 @@ public struct Space: Equatable, Sendable {
 }
 
 extension Namespace {
-  /// The identity of the directory at a path, which need not be a namespace; nil when there is none.
-  @unsafe
-  public static func identity(ofDirectory path: UnsafePointer<CChar>) -> DirectoryIdentity? {
-    var identity = DirectoryIdentity(device: 0, inode: 0)
-    // SAFETY: `path` is terminated, says the caller; the numbers outlive the call.
-    let result = unsafe omega_file_identity(path, &identity.device, &identity.inode)
-    return result == 0 ? identity : nil
-  }
-
   /// Opens the namespace in a directory, which is made with mode 0700 when it is missing.
   ///
-  /// The memory of an opened namespace is kept for ever, and two openings of the same directory do not
-  /// know of each other: keep what this returns. Errors as for the namespace of the environment.
+  /// The memory of an opened namespace is kept for ever, and two openings of the same directory do
+  /// not know of each other: keep what this returns. Errors as for the namespace of the
+  /// environment.
   @unsafe
   public static func open(at path: UnsafePointer<CChar>) throws(Errno) -> Namespace {
     // SAFETY: `path` is terminated, says the caller.
@@ -65,9 +57,21 @@ extension Namespace {
       return try result.get()
     }
 
-    public static func identity(ofDirectory path: String) -> DirectoryIdentity? {
-      // SAFETY: as above.
-      unsafe path.withCString { unsafe identity(ofDirectory: $0) }
+    /// Whether a symbolic link at the end of a path is followed.
+    public enum Links: Sendable { case followed, kept }
+
+    /// The identity of any file.
+    public static func identity(
+      ofFile path: String, links: Links
+    ) throws(Errno) -> FileIdentity {
+      var identity = FileIdentity(device: 0, inode: 0)
+      // SAFETY: as above; the numbers outlive the call.
+      let result = unsafe path.withCString {
+        unsafe omega_file_identity(
+          $0, links == .followed ? 1 : 0, &identity.device, &identity.inode)
+      }
+      guard result == 0 else { throw Errno(rawValue: -result) }
+      return identity
     }
 
     /// The directory's path as it was given.
@@ -87,6 +91,18 @@ extension Namespace {
         unsafe omega_path_default(out, Credentials().euid)
         return unsafe String(cString: out)
       }
+    }
+  }
+
+  /// Equal when they were opened once: see `open(at:)`.
+  extension Namespace: Hashable {
+    public static func == (one: Namespace, other: Namespace) -> Bool {
+      // SAFETY: only the addresses are compared.
+      unsafe one.state == other.state
+    }
+    public func hash(into hasher: inout Hasher) {
+      // SAFETY: only the address is used.
+      unsafe hasher.combine(UInt(bitPattern: state))
     }
   }
 

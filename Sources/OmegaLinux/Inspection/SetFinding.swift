@@ -69,8 +69,8 @@ extension Namespace {
     }
   }
 
-  /// Why `ImageFile.open` gave nothing: the same checks, one by one, on a header that is read and not
-  /// mapped.
+  /// Why `ImageFile.open` gave nothing: the same checks, one by one, on a header that is read and
+  /// not mapped.
   private func whyNot(index: Int) -> SetFinding? {
     var raw = omega_file_status()
     // SAFETY: the path is terminated; the structure and the header outlive their calls.
