@@ -50,16 +50,3 @@ int omega_claim(void *address, size_t length) {
     if (!page_writable(page)) return 0;
   return 1;
 }
-
-int omega_has_restarting_handler(void) {
-  struct {
-    uintptr_t handler;
-    unsigned long flags;
-    uintptr_t rest[2];
-  } action;
-  for (long signal = 1; signal <= 64; signal++) {
-    long result = omega_call(omega_call_rt_sigaction, signal, 0, (long)&action, 8, 0, 0);
-    if (result == 0 && action.handler > 1 && (action.flags & 0x10000000 /* SA_RESTART */)) return 1;
-  }
-  return 0;
-}

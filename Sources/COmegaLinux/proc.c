@@ -67,7 +67,7 @@ void omega_path_default(char *out, uint32_t uid) {
 }
 
 void omega_path_descriptor(char *out, uint32_t fd) {
-  append_number(append_text(out, "/proc/self/fd/"), fd, 10, digits_of(fd));
+  append_number(append_text(out, "/proc/thread-self/fd/"), fd, 10, digits_of(fd));
 }
 
 void omega_link_text(char *out, uint32_t identifier, uint32_t size) {

@@ -3,7 +3,7 @@ import OmegaEngine
 import OmegaLinux
 
 // The System V semaphore calls under `omega_` names, for programs that want both the kernel's and
-// ours. `omega_semctl` takes variable arguments and stands in variadic.c.
+// ours. (semctl takes variable arguments in C: see below.)
 
 // SAFETY: (semop, semtimedop) pointers are passed on untouched; OmegaLinux asks the kernel about them
 // before it reads.
@@ -34,7 +34,9 @@ public func semtimedop(
   }
 }
 
-@c(omega_cabi_semctl)
+// On the ABIs of x86-64 and aarch64 Linux a variable argument is passed as a named one, and one that
+// was not passed is a register's content, which commands without an argument ignore.
+@c(omega_semctl)
 public func semctl(
   _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
 ) -> Int32 {

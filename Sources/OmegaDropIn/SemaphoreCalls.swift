@@ -3,8 +3,7 @@ import OmegaEngine
 import OmegaLinux
 
 // The System V semaphore calls under their own names. Each only finds the namespace, calls OmegaLinux
-// and turns a negative result into errno. `semctl` and `syscall` take variable arguments and stand in
-// variadic.c.
+// and turns a negative result into errno. The direct system call stands in syscall.c.
 
 // SAFETY: (semop, semtimedop) pointers are passed on untouched; OmegaLinux asks the kernel about them
 // before it reads.
@@ -35,7 +34,9 @@ public func semtimedop(
   }
 }
 
-@c(omega_dropin_semctl)
+// On the ABIs of x86-64 and aarch64 Linux a variable argument is passed as a named one, and one that
+// was not passed is a register's content, which commands without an argument ignore.
+@c(semctl)
 public func semctl(
   _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
 ) -> Int32 {

@@ -26,9 +26,14 @@ public protocol Host {
   func wake(_ image: Image, _ offset: Int, count: Int)
   /// Waits on the lock's word while it holds `expected`, for a bounded time.
   func waitForLock(_ image: Image, _ offset: Int, expected: UInt32)
+  /// Begins a sleep of this thread: until `endSleep` its death marks the word at `offset`, which gets
+  /// tid | `Futex.waiters`, or 0 when the host cannot do that.
+  func beginSleep(_ image: Image, _ offset: Int) -> SleepState
+  func endSleep(_ state: SleepState)
   /// Sleeps on the word at `offset` while it holds `expected`; `watch` adds words to wake on.
   func sleep(
-    _ image: Image, _ offset: Int, expected: UInt32, deadline: Deadline, watch: inout WatchList
+    _ image: Image, _ offset: Int, expected: UInt32, deadline: Deadline, watch: WatchList,
+    _ state: inout SleepState
   ) -> WakeReason
 
   /// Whether the thread can no longer be inside a section.
@@ -45,6 +50,8 @@ public protocol Host {
   func claim(_ image: Image, _ offset: Int, byteCount: Int) -> Bool
   /// One turn of a spin loop.
   func pause()
+  /// Turns before a thread that finds the lock taken asks about its owner and waits.
+  var spinTurns: Int { get }
   /// Called before every store to an image; the simulation may end the process here.
   func crashPoint()
 }
@@ -57,6 +64,15 @@ public struct SectionToken: Sendable {
     self.signalMask = signalMask
     self.pending = pending
   }
+}
+
+/// What a host remembers over one sleep: what it has to restore.
+public struct SleepState: Sendable {
+  public var pending: UInt = 0
+  /// The signal mask to restore, when the sleep goes on in bounded steps with signals blocked.
+  public var signalMask: UInt64?
+
+  public init(pending: UInt = 0) { self.pending = pending }
 }
 
 /// An absolute time of CLOCK_MONOTONIC in nanoseconds.

@@ -72,6 +72,7 @@ enum omega_call {
   omega_call_get_robust_list = SYS_get_robust_list,
   omega_call_rt_sigprocmask = SYS_rt_sigprocmask,
   omega_call_rt_sigaction = SYS_rt_sigaction,
+  omega_call_rt_sigpending = SYS_rt_sigpending,
   omega_call_getpid = SYS_getpid,
   omega_call_gettid = SYS_gettid,
   omega_call_tkill = SYS_tkill,
@@ -119,7 +120,9 @@ struct omega_robust_head {
 };
 
 extern struct omega_identity *omega_identity_page __attribute__((visibility("hidden")));
-extern __thread struct omega_thread omega_this_thread __attribute__((visibility("hidden")));
+// initial-exec: one load instead of a call; the few bytes come out of libc's reserve for such use.
+extern __thread struct omega_thread omega_this_thread
+    __attribute__((visibility("hidden"), tls_model("initial-exec")));
 extern char omega_namespace_path[4096] __attribute__((visibility("hidden")));
 extern int omega_waitv_forbidden __attribute__((visibility("hidden")));
 // Raised by the wrapped setuid family; permissions decided at an older generation are decided again.
@@ -252,6 +255,18 @@ void omega_robust_remove(void *word) __attribute__((visibility("hidden")));
 static inline void omega_set_pending(struct omega_robust_head *head, uintptr_t entry) {
   __atomic_store_n(&head->list_op_pending, entry, __ATOMIC_RELEASE);
 }
+
+static inline uint64_t omega_block_signals(void) {
+  uint64_t all = ~0ull, old = 0;
+  omega_call(omega_call_rt_sigprocmask, 2, (long)&all, (long)&old, 8, 0, 0);
+  return old;
+}
+static inline void omega_restore_signals(uint64_t mask) {
+  omega_call(omega_call_rt_sigprocmask, 2, (long)&mask, 0, 8, 0, 0);
+}
+// Lets signals through that are pending and not in `mask`. Nonzero when one had a handler: signals are
+// as in `mask` then; else they are blocked again.
+int omega_deliver_signals(uint64_t mask) __attribute__((visibility("hidden")));
 
 // Whether any handler of this process was installed with SA_RESTART.
 int omega_has_restarting_handler(void) __attribute__((visibility("hidden")));

@@ -13,13 +13,10 @@ extension Section {
   /// others not.
   mutating func bury(_ slot: Int) {
     let pid = set.memberPid(slot)
+    dropSleepers(of: slot) { _ in true }
     for waiter in 0..<set.waiterHigh where set.waiterOwner(waiter).member == slot {
-      if set.isQueued(waiter) {
-        dequeue(waiter, status: WaiterStatus.free)
-        commit()
-      } else {
-        image.store(WaiterStatus.free, layout.waiter(waiter) + Waiter.status)
-      }
+      // Finished, but nobody is left to read the result.
+      image.store(WaiterStatus.free, layout.waiter(waiter) + Waiter.status)
     }
     for semaphore in 0..<layout.semaphoreCount where concerns(slot, semaphore) {
       raiseSlow(semaphore)

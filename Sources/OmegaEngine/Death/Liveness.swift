@@ -3,7 +3,7 @@
 /// | value | meaning |
 /// |---|---|
 /// | 0 | not armed: ask the system |
-/// | tid, `Futex.waiters` | armed: that thread lives, hence the process |
+/// | tid, `Futex.waiters` | armed: that thread lives, hence the process, when it is the first thread |
 /// | `Futex.ownerDied` set by the kernel | that thread has ended, or the process has, or it called `exec`: ask |
 ///
 /// Written by the owner when it arms, and by the kernel at the thread's end, before its parent's
@@ -13,7 +13,9 @@ extension SemaphoreSet {
   @inlinable @inline(__always)
   func isSuspect(_ slot: Int) -> Bool {
     let life = image.load32(layout.member(slot) &+ Member.life)
-    return !SemaphoreSet.vouches(life) && memberPid(slot) != 0
+    let pid = memberPid(slot)
+    // Another thread than the first may have called exec, which does not mark the word.
+    return pid != 0 && !(SemaphoreSet.vouches(life) && life & Futex.ownerMask == pid)
   }
 
   @inlinable @inline(__always)
@@ -38,6 +40,8 @@ extension SemaphoreSet {
     let pid = memberPid(slot)
     let start = image.load(layout.member(slot) &+ Member.startTime)
     if pid == host.pid && start == host.startTime { return false }
+    let life = image.load32(layout.member(slot) &+ Member.life)
+    if SemaphoreSet.vouches(life) && !host.threadIsGone(life & Futex.ownerMask) { return false }
     return host.processIsGone(pid: pid, startTime: start)
   }
 }

@@ -15,7 +15,7 @@ extension SemaphoreSet {
       section.write(1, layout.member(slot) + Member.record)
       section.commit()
     }
-    if isSuspect(slot) { _ = host.arm(image, layout.member(slot)) }
+    if section.needsArming(slot) { _ = host.arm(image, layout.member(slot)) }
     return slot
   }
 }
@@ -38,6 +38,15 @@ public enum MemberUse: Sendable {
 }
 
 extension Section {
+  /// The life word is nobody's, or that of a thread which has ended without the kernel marking it: a
+  /// thread that calls exec takes its leader's id before its robust list is looked at.
+  fileprivate func needsArming(_ slot: Int) -> Bool {
+    let life = image.load32(layout.member(slot) + Member.life)
+    if !SemaphoreSet.vouches(life) { return true }
+    let thread = life & Futex.ownerMask
+    return thread != host.pid && thread != host.tid && host.threadIsGone(thread)
+  }
+
   fileprivate mutating func adoptOrClaim() throws(Errno) -> Int {
     let high = set.memberHigh
     var free: Int?
@@ -48,6 +57,9 @@ extension Section {
       } else if pid == host.pid
         && image.load(layout.member(slot) + Member.startTime) == host.startTime
       {
+        // After exec, the calls that its threads slept in are gone.
+        let section = self
+        dropSleepers(of: slot) { section.ownerIsDead($0) }
         return slot
       }
     }

@@ -99,6 +99,32 @@ public struct Image {
     unsafe word32(offset).pointee.exchange(new, ordering: .acquiringAndReleasing)
   }
 
+  // MARK: Trusted offsets, for the fast paths
+
+  // SAFETY: the caller took the offset from a `SetLayout` with an index it compared with the layout's
+  // own count; layouts are process-local and were checked against the mapping's size.
+  @unsafe @inlinable @inline(__always)
+  func trusted64(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  @unsafe @inlinable @inline(__always)
+  public func loadTrusted(_ offset: Int) -> UInt64 {
+    unsafe trusted64(offset).pointee.load(ordering: .acquiring)
+  }
+
+  @unsafe @inlinable @inline(__always)
+  func storeTrusted(_ value: UInt64, _ offset: Int) {
+    unsafe trusted64(offset).pointee.store(value, ordering: .releasing)
+  }
+
+  @unsafe @inlinable @inline(__always)
+  func exchangeTrusted(_ old: UInt64, _ new: UInt64, _ offset: Int) -> Bool {
+    unsafe trusted64(offset).pointee.compareExchange(
+      expected: old, desired: new, ordering: .acquiringAndReleasing
+    ).exchanged
+  }
+
   /// The address of the 32-bit word at `offset`, for the host's futex calls.
   @unsafe @inlinable
   public func address(_ offset: Int) -> UnsafeMutableRawPointer {

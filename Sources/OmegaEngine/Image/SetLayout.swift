@@ -151,6 +151,9 @@ public enum Waiter {
   /// Arrivals before this one are watched by the sleeper (`Sleeping.swift`).
   public static var armedSequence: Int { 64 }
   public static var since: Int { 72 }  // CLOCK_REALTIME, seconds
+  /// The sleeping thread's own robust word, 32 bits: tid | `Futex.waiters`; the kernel adds
+  /// `Futex.ownerDied` when that thread ends, for itself or with its process. 0: ask the system.
+  public static var life: Int { 84 }
   public static var kicks: Int { 80 }  // 32 bits: see `Section.kickSleeper`. L
   public static var operations: Int { 96 }
 }

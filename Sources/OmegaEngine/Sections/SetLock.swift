@@ -43,7 +43,7 @@ struct SetLock<H: Host> {
         continue
       }
       turns += 1
-      if turns < 100 {
+      if turns < host.spinTurns {
         host.pause()
         continue
       }

@@ -10,30 +10,60 @@ public enum FastResult: Sendable {
 }
 
 extension SemaphoreSet {
-  /// One operation without SEM_UNDO: one compare-and-swap on the semaphore's own cache line.
+  /// One operation without SEM_UNDO on a semaphore that no adjustment concerns: one compare-and-swap on
+  /// the semaphore's own cache line. `.slow` when it is not free; `contendedOperate` then knows more.
   ///
-  /// `member` is the caller's slot or −1; `now` the time in seconds for otime.
-  @inlinable @inline(__always)
-  public func fastOperate(
-    semaphore: Int, amount: Int, pid: UInt32, member: Int, now: Int64
+  /// `cell` is the layout's offset of a semaphore that was checked to exist.
+  @unsafe @inlinable @inline(__always)
+  public static func tryOperate(
+    _ image: Image, cell: Int, amount: Int, pid: UInt32
   ) -> FastResult {
     while true {
-      let old = word(semaphore)
-      if !old.isFree && !isUsable(old, semaphore: semaphore, member: member) { return .slow }
+      // SAFETY: the cell's offset is trusted, says the caller.
+      let old = unsafe SemaphoreWord(bits: image.loadTrusted(cell))
+      if !old.isFree { return .slow }
       let value = old.value &+ amount
       if amount == 0 ? value != 0 : value < 0 { return .blocked }
       if value > Limit.semaphoreValue { return .outOfRange }
       var new = old
       new.value = value
       new.pid = pid
-      if exchange(semaphore, old, new) { break }
+      if unsafe image.exchangeTrusted(old.bits, new.bits, cell) { return .done }
     }
-    noteTime(semaphore, now)
-    return .done
+  }
+
+  /// Stores the time of an operation, in seconds.
+  @unsafe @inlinable @inline(__always)
+  public static func noteTime(_ image: Image, cell: Int, _ now: Int64) {
+    // SAFETY: as in `tryOperate`. A store only when it changed: one a second, not one a call.
+    if unsafe image.loadTrusted(cell &+ Cell.otime) != UInt64(bitPattern: now) {
+      unsafe image.storeTrusted(UInt64(bitPattern: now), cell &+ Cell.otime)
+    }
+  }
+
+  /// One operation without SEM_UNDO, when others hold adjustments of the semaphore or have an operation
+  /// in flight on it. `member` is the caller's slot or −1.
+  public func contendedOperate(
+    semaphore: Int, amount: Int, pid: UInt32, member: Int
+  ) -> FastResult {
+    while true {
+      let old = word(semaphore)
+      if !old.isFree && !isUsable(old, semaphore: semaphore, member: member) { return .slow }
+      let value = old.value &+ amount
+      if amount == 0 ? value != 0 : value < 0 {
+        // A word that was marked is out of date: look again.
+        if old.mark != 0 { continue }
+        return .blocked
+      }
+      if value > Limit.semaphoreValue { return .outOfRange }
+      var new = old
+      new.value = value
+      new.pid = pid
+      if old.mark == 0 && exchange(semaphore, old, new) { return .done }
+    }
   }
 
   /// GETVAL or GETPID without the lock: the word, or nil when the slow path must settle it.
-  @inlinable @inline(__always)
   public func fastRead(semaphore: Int, member: Int) -> SemaphoreWord? {
     while true {
       let word = word(semaphore)
@@ -43,26 +73,17 @@ extension SemaphoreSet {
     }
   }
 
-  @inlinable @inline(__always)
-  func noteTime(_ semaphore: Int, _ now: Int64) {
-    let offset = layout.cell(semaphore) &+ Cell.otime
-    // Only when it changed: the line is ours already, but a store a second is cheaper than one a call.
-    if image.load(offset) != UInt64(bitPattern: now) {
-      image.store(UInt64(bitPattern: now), offset)
-    }
-  }
-
   /// For a word that is not free: finishes what is in flight and looks for dead holders.
   ///
   /// False sends the caller to the lock. True means that at the time of `old` nobody slept on the
-  /// semaphore and all who hold adjustments of it were alive, so `old` may be acted upon; if it
-  /// changed since, the compare-and-swap fails and the caller looks again.
+  /// semaphore and all who hold adjustments of it were alive, so an unmarked `old` may be acted upon; if
+  /// it changed since, the compare-and-swap fails and the caller looks again.
   @usableFromInline
   func isUsable(_ old: SemaphoreWord, semaphore: Int, member: Int) -> Bool {
     if old.isSlow { return false }
     if old.mark != 0 {
       finish(semaphore, old)
-      return true  // `old` is out of date now, so the caller's swap fails and it looks again.
+      return true
     }
     if old.holders == 1 && member >= 0
       && adjustmentAmount(member: member, semaphore: semaphore) != 0

@@ -12,46 +12,50 @@ extension SemaphoreSet {
   /// | the adjustment | mark, new adjustment | clear the mark, then apply the undo |
   ///
   /// Only one operation of a member may be between the intent and the last step: the caller sees to it.
-  @inlinable @inline(__always)
+  @unsafe @inlinable @inline(__always)
   public func fastOperateUndo(
-    semaphore: Int, amount: Int, pid: UInt32, member: Int, now: Int64
+    semaphore: Int, amount: Int, pid: UInt32, member: Int
   ) -> FastResult {
+    let cell = layout.cell(semaphore)
     let intentOffset = layout.member(member) &+ Member.intent
     let adjustmentOffset = layout.adjustment(member, semaphore)
     while true {
-      let old = word(semaphore)
-      if !old.isFree && !isUsable(old, semaphore: semaphore, member: member) { return .slow }
+      // SAFETY: the caller checked that the semaphore and the member slot exist.
+      let old = unsafe SemaphoreWord(bits: image.loadTrusted(cell))
+      let epoch = unsafe image.loadTrusted(cell &+ Cell.undoEpoch)
+      let before = unsafe Adjustment(bits: image.loadTrusted(adjustmentOffset))
+      let held = before.amount(epoch: epoch)
+      // Free, or the only adjustment is our own.
+      if !old.isFree && !(old.isQuiet && old.holders == 1 && held != 0) {
+        if !isUsable(old, semaphore: semaphore, member: member) { return .slow }
+        if old.mark != 0 { continue }
+      }
       let value = old.value &+ amount
       if value < 0 { return .blocked }
       if value > Limit.semaphoreValue { return .outOfRange }
-
-      let epoch = undoEpoch(semaphore)
-      let before = Adjustment(bits: image.load(adjustmentOffset))
-      let held = before.amount(epoch: epoch)
       let holding = held &- amount
       if holding < -Limit.adjustment - 1 || holding > Limit.adjustment { return .outOfRange }
 
-      let sequence = (Intent(bits: image.load(intentOffset)).sequence &+ 1) & 0xFF_FFFF
+      let last = unsafe Intent(bits: image.loadTrusted(intentOffset)).sequence
+      let sequence = (last &+ 1) & 0xFF_FFFF
       let intent = Intent(amount: 0 &- amount, semaphore: semaphore, sequence: sequence)
-      image.store(intent.bits, intentOffset)
+      unsafe image.storeTrusted(intent.bits, intentOffset)
 
       var marked = old
       marked.value = value
       marked.countHolder(old: held, new: holding)
       marked.pid = intent.tag
       marked.mark = member &+ 1
-      if !exchange(semaphore, old, marked) { continue }
+      if unsafe !image.exchangeTrusted(old.bits, marked.bits, cell) { continue }
 
       // From here on both swaps may fail, because somebody else finished the operation for us.
       let after = Adjustment(amount: holding, epoch: epoch, sequence: sequence)
-      _ = image.exchange(before.bits, after.bits, adjustmentOffset)
+      _ = unsafe image.exchangeTrusted(before.bits, after.bits, adjustmentOffset)
       var new = marked
       new.mark = 0
       new.pid = pid
-      _ = exchange(semaphore, marked, new)
-      break
+      _ = unsafe image.exchangeTrusted(marked.bits, new.bits, cell)
+      return .done
     }
-    noteTime(semaphore, now)
-    return .done
   }
 }

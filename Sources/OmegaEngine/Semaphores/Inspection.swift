@@ -32,8 +32,13 @@ extension SemaphoreSet {
     var increase = 0
     var zero = 0
     for slot in 0..<waiterHigh where isQueued(slot) {
+      if section.ownerIsDead(slot) {
+        section.dequeue(slot, status: WaiterStatus.free)
+        section.commit()
+        continue
+      }
       let blocked = image.load(layout.waiter(slot) + Waiter.blocked)
-      guard blocked & 0xFFFF_FFFF == UInt64(semaphore), !section.ownerIsDead(slot) else { continue }
+      guard blocked & 0xFFFF_FFFF == UInt64(semaphore) else { continue }
       if blocked >> 32 != 0 { zero += 1 } else { increase += 1 }
     }
     return (increase, zero)

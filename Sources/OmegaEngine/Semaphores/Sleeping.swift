@@ -7,6 +7,8 @@ extension SemaphoreSet {
   /// handler, or the error that finished it.
   public func sleep<H: Host>(_ host: H, slot: Int, deadline: Deadline) throws(Errno) {
     let futex = layout.waiter(slot) + Waiter.futex
+    var state = host.beginSleep(image, layout.waiter(slot) + Waiter.life)
+    defer { host.endSleep(state) }
     while true {
       // No wake-up is lost: whoever finishes the call, becomes our guardian's ward or adds a holder
       // changes this word before waking, and the host waits only while it still has this value.
@@ -21,7 +23,7 @@ extension SemaphoreSet {
         try repair(host, dead: 0)
         continue
       }
-      switch host.sleep(image, futex, expected: word, deadline: deadline, watch: &watch) {
+      switch host.sleep(image, futex, expected: word, deadline: deadline, watch: watch, &state) {
       case .woken, .lookAround: continue
       case .timedOut: return try withdraw(host, slot, .again)
       case .interrupted: return try withdraw(host, slot, .interrupted)

@@ -65,6 +65,7 @@ extension Section {
     image.store(0, waiter + Waiter.armedSequence)
     image.store(UInt64(bitPattern: host.now()), waiter + Waiter.since)
     image.store32(Futex.idle | nextCount(slot), waiter + Waiter.futex)
+    image.store32(0, waiter + Waiter.life)
     setBlocked(slot, operation(index))
 
     write(WaiterStatus.queued, waiter + Waiter.status)
@@ -113,10 +114,24 @@ extension Section {
 
   /// Whether the sleeper can never take what it would be given: its process or thread has ended.
   func ownerIsDead(_ slot: Int) -> Bool {
+    let life = image.load32(layout.waiter(slot) + Waiter.life)
+    if life & Futex.ownerDied != 0 { return true }
     let owner = set.waiterOwner(slot)
     if set.isDead(owner.member, host) || set.memberPid(owner.member) != owner.pid { return true }
+    if life != 0 { return false }
     let thread = image.load32(layout.waiter(slot) + Waiter.thread)
     return thread != owner.pid && thread != host.tid && host.threadIsGone(thread)
+  }
+
+  /// Takes the sleeping calls of a member's ended threads out; all of them when `member` is dead.
+  mutating func dropSleepers(of member: Int, where isGone: (Int) -> Bool) {
+    for waiter in 0..<set.waiterHigh where set.waiterOwner(waiter).member == member {
+      guard set.isQueued(waiter) else { continue }
+      if isGone(waiter) {
+        dequeue(waiter, status: WaiterStatus.free)
+        commit()
+      }
+    }
   }
 
   /// The semaphore's queue for a sleeper with this single operation.

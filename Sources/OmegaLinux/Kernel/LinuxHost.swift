@@ -24,6 +24,7 @@ public struct LinuxHost: Host {
 
   public func now() -> Int64 { omega_seconds() }
   public func pause() { omega_pause() }
+  public var spinTurns: Int { 100 }
   public func crashPoint() {}
 
   // MARK: Sections
@@ -97,22 +98,66 @@ public struct LinuxHost: Host {
   static let lookInterval: Int64 = 5_000_000
   static let insurance: Int64 = 500_000_000
 
+  public func beginSleep(_ image: Image, _ offset: Int) -> SleepState {
+    // SAFETY: the list head is this thread's, the word inside a mapping that outlives the sleep.
+    guard let head = unsafe thread.pointee.robust else { return SleepState() }
+    let state = unsafe SleepState(pending: head.pointee.list_op_pending)
+    image.store32(tid | Futex.waiters, offset)
+    protect(image, offset)
+    return state
+  }
+
+  public func endSleep(_ state: SleepState) {
+    // SAFETY: as above.
+    if let head = unsafe thread.pointee.robust {
+      unsafe omega_set_pending(head, state.pending)
+    }
+    if let mask = state.signalMask { omega_restore_signals(mask) }
+  }
+
   public func sleep(
-    _ image: Image, _ offset: Int, expected: UInt32, deadline: Deadline, watch: inout WatchList
+    _ image: Image, _ offset: Int, expected: UInt32, deadline: Deadline, watch: WatchList,
+    _ state: inout SleepState
   ) -> WakeReason {
     let now = Kernel.monotonicNanoseconds
-    if watch.count == 0 && !watch.isIncomplete {
+    let mustLook = watch.count != 0 || watch.isIncomplete
+    let canWatch = !watch.isIncomplete && omega_may_waitv() != 0
+    if mustLook && !(canWatch && omega_has_restarting_handler() == 0) {
+      return sleepInSteps(image, offset, expected, deadline, &state)
+    }
+    if let mask = state.signalMask {
+      state.signalMask = nil
+      if omega_deliver_signals(mask) != 0 { return .interrupted }
+    }
+    if !mustLook {
       let until = min(deadline.nanoseconds, now + 4 * LinuxHost.insurance)
       return reason(waitOnOne(image, offset, expected, until: until), deadline)
     }
-    if !watch.isIncomplete && omega_may_waitv() != 0 && !omegaHasRestartingHandler() {
-      let until = min(deadline.nanoseconds, now + LinuxHost.insurance)
-      let result = waitOnMany(image, offset, expected, watch, until: until)
-      if result != -38 { return reason(result, deadline) }
+    let until = min(deadline.nanoseconds, now + LinuxHost.insurance)
+    let result = waitOnMany(image, offset, expected, watch, until: until)
+    if result == -38 {
       omega_forbid_waitv()  // ENOSYS: an older kernel, or a sandbox.
+      return .lookAround
     }
-    let until = min(deadline.nanoseconds, now + LinuxHost.lookInterval)
-    return reason(waitOnOne(image, offset, expected, until: until), deadline)
+    return reason(result, deadline)
+  }
+
+  /// Where life words cannot be waited for: bounded waits, with signals blocked from the first to the
+  /// last, so that none is handled unnoticed between two of them.
+  private func sleepInSteps(
+    _ image: Image, _ offset: Int, _ expected: UInt32, _ deadline: Deadline,
+    _ state: inout SleepState
+  ) -> WakeReason {
+    let mask = state.signalMask ?? omega_block_signals()
+    state.signalMask = mask
+    let until = min(deadline.nanoseconds, Kernel.monotonicNanoseconds + LinuxHost.lookInterval)
+    let result = reason(waitOnOne(image, offset, expected, until: until), deadline)
+    // A call that was finished meanwhile has priority (semantics B2.13).
+    if image.load32(offset) != 0 && omega_deliver_signals(mask) != 0 {
+      state.signalMask = nil
+      return .interrupted
+    }
+    return result
   }
 
   private func reason(_ result: Int, _ deadline: Deadline) -> WakeReason {
@@ -198,7 +243,3 @@ public struct LinuxHost: Host {
     unsafe omega_claim(image.address(offset), byteCount) != 0
   }
 }
-
-/// Whether a handler with SA_RESTART is installed: futex_waitv would go on sleeping after it, where
-/// semop returns EINTR, so such processes wait in bounded steps instead.
-private func omegaHasRestartingHandler() -> Bool { omega_has_restarting_handler() != 0 }

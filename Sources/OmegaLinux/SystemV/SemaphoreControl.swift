@@ -6,7 +6,37 @@ extension Namespace {
   ///
   /// `argument` is the fourth argument as it was passed: a number for SETVAL, a pointer for commands
   /// with a buffer, ignored by the others. Errors in Linux's order (semantics B1.4).
+  @inline(__always)
   public func control(
+    _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
+  ) -> Int32 {
+    if command == Command.getValue, let value = fastValue(identifier, semaphore) { return value }
+    return controlSlow(identifier, semaphore, command, argument)
+  }
+
+  /// GETVAL of a semaphore that nothing else concerns.
+  @inline(__always)
+  private func fastValue(_ identifier: Int32, _ semaphore: Int32) -> Int32? {
+    // SAFETY: the handle is entered; the index is compared before the cell is touched.
+    guard let handle = unsafe enter(identifier) else { return nil }
+    let image = unsafe handle.pointee.set.image
+    var value: Int32?
+    if unsafe omega_identity().pointee.pid != 0
+      && handle.pointee.state == image.loadTrusted(Header.state)
+      && handle.pointee.generation == omega_credentials()
+      && handle.pointee.granted & Permissions.read != 0
+      && UInt32(bitPattern: semaphore) < UInt32(handle.pointee.set.layout.semaphoreCount)
+    {
+      let cell = SetLayout.headerByteCount &+ 64 &* Int(semaphore)
+      let word = unsafe SemaphoreWord(bits: image.loadTrusted(cell))
+      if word.isFree { value = Int32(truncatingIfNeeded: word.value) }
+    }
+    unsafe leave(handle)
+    return value
+  }
+
+  @inline(never)
+  private func controlSlow(
     _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
   ) -> Int32 {
     do throws(Errno) {
@@ -76,7 +106,7 @@ extension Namespace {
     let handle: HandlePointer
     do throws(Errno) {
       unsafe handle = try self.handle(identifier)
-    } catch where error == .accessDenied {
+    } catch  where error == .accessDenied {
       // A set that may not be opened still tells its size, and that is asked first.
       let size = lookUp(.semaphores, index: Int(identifier) & 0x7FFF)?.size ?? 0
       throw semaphore < 0 || semaphore >= size ? .invalid : error

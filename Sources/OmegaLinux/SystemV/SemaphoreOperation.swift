@@ -26,40 +26,78 @@ extension Namespace {
   /// The lock-free path of one operation; nil when it is not decided here.
   @inline(__always)
   fileprivate static func fast(_ handle: HandlePointer, _ operation: Operation) -> Int32? {
-    // SAFETY: the handle is entered; the identity page lives as long as the process.
+    // SAFETY: the handle is entered; the identity page lives as long as the process; the semaphore's
+    // index is compared with the layout's count before its cell is touched.
     let pid = unsafe omega_identity().pointee.pid
-    let set = unsafe handle.pointee.set
+    let image = unsafe handle.pointee.set.image
     guard
-      unsafe pid != 0 && handle.pointee.state == set.stateWord
+      unsafe pid != 0 && handle.pointee.state == image.loadTrusted(Header.state)
         && handle.pointee.generation == omega_credentials()
     else { return nil }
     let semaphore = operation.semaphore
     let amount = operation.amount
-    guard semaphore < set.layout.semaphoreCount else { return nil }
+    guard unsafe semaphore < handle.pointee.set.layout.semaphoreCount else { return nil }
     guard unsafe handle.pointee.granted & (amount == 0 ? Permissions.read : Permissions.alter) != 0
     else { return nil }
-    let known = unsafe handle.pointee.memberPid == pid
-    let member = known ? Int(unsafe handle.pointee.member) : -1
-    let result: FastResult
-    if operation.usesUndo && amount != 0 {
-      guard unsafe member >= 0 && handle.pointee.hasRecord != 0 && set.isArmed(member),
-        unsafe beginUndo(handle)
-      else { return nil }
-      result = set.fastOperateUndo(
-        semaphore: semaphore, amount: amount, pid: pid, member: member, now: omega_seconds())
-      unsafe endUndo(handle)
-    } else if operation.usesUndo {
-      return nil  // It makes an undo record even so.
-    } else {
-      result = set.fastOperate(
-        semaphore: semaphore, amount: amount, pid: pid, member: member, now: omega_seconds())
+    if operation.usesUndo { return unsafe fastUndo(handle, operation, pid) }
+    let cell = SetLayout.headerByteCount &+ 64 &* semaphore
+    let result = unsafe SemaphoreSet.tryOperate(image, cell: cell, amount: amount, pid: pid)
+    if result == .done {
+      unsafe SemaphoreSet.noteTime(image, cell: cell, omega_seconds())
+      return 0
     }
+    return unsafe fastContended(handle, operation, pid, result)
+  }
+
+  /// What the one compare-and-swap left: other adjustments, a value that does not allow it.
+  @inline(never)
+  private static func fastContended(
+    _ handle: HandlePointer, _ operation: Operation, _ pid: UInt32, _ first: FastResult
+  ) -> Int32? {
+    var result = first
+    if first == .slow {
+      // SAFETY: as in `fast`.
+      let member = unsafe handle.pointee.memberPid == pid ? Int(handle.pointee.member) : -1
+      let set = unsafe handle.pointee.set
+      result = set.contendedOperate(
+        semaphore: operation.semaphore, amount: operation.amount, pid: pid, member: member)
+      if result == .done {
+        unsafe SemaphoreSet.noteTime(
+          set.image, cell: set.layout.cell(operation.semaphore), omega_seconds())
+      }
+    }
+    return outcome(result, operation)
+  }
+
+  @inline(__always)
+  private static func outcome(_ result: FastResult, _ operation: Operation) -> Int32? {
     switch result {
-    case .done: return 0
-    case .outOfRange: return -Errno.outOfRange.rawValue
-    case .blocked: return operation.refusesToWait ? -Errno.again.rawValue : nil
-    case .slow: return nil
+    case .done: 0
+    case .outOfRange: -Errno.outOfRange.rawValue
+    case .blocked: operation.refusesToWait ? -Errno.again.rawValue : nil
+    case .slow: nil
     }
+  }
+
+  @inline(never)
+  private static func fastUndo(
+    _ handle: HandlePointer, _ operation: Operation, _ pid: UInt32
+  ) -> Int32? {
+    // SAFETY: as in `fast`; a claimed member's slot exists.
+    guard unsafe handle.pointee.memberPid == pid && handle.pointee.hasRecord != 0,
+      operation.amount != 0
+    else { return nil }  // An operation of 0 makes an undo record even so.
+    let member = unsafe Int(handle.pointee.member)
+    guard unsafe handle.pointee.set.isArmed(member), unsafe beginUndo(handle) else { return nil }
+    let semaphore = operation.semaphore
+    let result = unsafe handle.pointee.set.fastOperateUndo(
+      semaphore: semaphore, amount: operation.amount, pid: pid, member: member)
+    unsafe endUndo(handle)
+    if result == .done {
+      unsafe SemaphoreSet.noteTime(
+        handle.pointee.set.image, cell: handle.pointee.set.layout.cell(semaphore), omega_seconds())
+    }
+    return outcome(result, operation)
   }
 
   /// One fast operation with undo at a time: a second one, on another thread or in a signal handler,
@@ -125,7 +163,7 @@ extension Namespace {
   ) throws(Errno) -> HandlePointer {
     do throws(Errno) {
       return unsafe try handle(identifier)
-    } catch where error == .accessDenied {
+    } catch  where error == .accessDenied {
       let size = lookUp(.semaphores, index: Int(identifier) & 0x7FFF)?.size ?? 0
       for index in 0..<count where Operation(bits: operations[index]).semaphore >= size {
         throw .fileTooLarge

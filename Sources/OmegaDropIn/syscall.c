@@ -1,25 +1,16 @@
-// The calls with variable arguments, which Swift cannot define.
+// The direct system call, which Swift cannot define.
 #include <stdarg.h>
 
 #include "omega_linux.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
-int omega_dropin_semctl(int id, int number, int command, unsigned long argument);
+// As semctl is defined in Swift: with a fourth argument always (see SemaphoreCalls.swift).
+int omega_dropin_semctl(int id, int number, int command, unsigned long argument) __asm__("semctl");
 void omega_dropin_unshared(void);
 int semget(int key, int count, int flags);
 int semop(int id, void *operations, size_t count);
 int semtimedop(int id, void *operations, size_t count, void *timeout);
-
-// Reading an argument that was not passed is harmless on both ABIs: it is a register's content, and
-// commands without an argument ignore it.
-EXPORT int semctl(int id, int number, int command, ...) {
-  va_list list;
-  va_start(list, command);
-  unsigned long argument = va_arg(list, unsigned long);
-  va_end(list);
-  return omega_dropin_semctl(id, number, command, argument);
-}
 
 // A direct system call for semaphores comes to us; any other goes to the kernel as libc would send it.
 EXPORT long syscall(long number, ...) {
