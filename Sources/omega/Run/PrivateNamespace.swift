@@ -6,6 +6,8 @@
 struct PrivateNamespace {
   static let parent = "/dev/shm"
   private static let prefix = "omega-run."
+  /// The file that names the command, beside the objects.
+  static let recordName = "command"
   let path: String
 
   /// Under root everybody may make objects in it, because the command's tree may change its user;
@@ -40,7 +42,7 @@ struct PrivateNamespace {
   func record(command: Int32) {
     let text = "\(command) \(Processes.startTime(command) ?? 0)\n"
     // Without it the namespace is at worst removed early, after a kill -9 of `omega run`.
-    try? Files.write(text, to: "\(path)/command", mode: 0o644)
+    try? Files.write(text, to: "\(path)/\(PrivateNamespace.recordName)", mode: 0o644)
   }
 
   /// Namespaces of this user whose `omega run` and command have both ended.
@@ -61,7 +63,7 @@ struct PrivateNamespace {
       let start = UInt64(fields[2]), space == Processes.idNamespace
     else { return false }
     if Processes.startTime(pid) == start { return false }
-    guard let record = Files.read("\(path)/command") else { return true }
+    guard let record = Files.read("\(path)/\(PrivateNamespace.recordName)") else { return true }
     let command = record.split { $0 == " " || $0 == "\n" }
     guard command.count == 2, let pid = Int32(command[0]), let start = UInt64(command[1]) else {
       return true

@@ -14,8 +14,12 @@ struct FileFacts {
 
 /// Room on a file system.
 struct FileSystemFacts {
-  let byteCount: Int
-  let freeByteCount: Int
+  let byteCount: UInt64
+  let freeByteCount: UInt64
+  /// Whether there is room for another file.
+  let hasFreeFiles: Bool
+  /// `tmpfs`, `ext4` …; nil when /proc does not tell.
+  let type: String?
 }
 
 /// Calls on names of the file system.
@@ -37,9 +41,25 @@ enum Files {
     var status = statvfs()
     // SAFETY: the structure outlives the call, which fills it.
     guard unsafe statvfs(path, &status) == 0 else { return nil }
-    let unit = Int(status.f_frsize)
+    let unit = UInt64(status.f_frsize)
     return FileSystemFacts(
-      byteCount: Int(status.f_blocks) * unit, freeByteCount: Int(status.f_bavail) * unit)
+      byteCount: UInt64(status.f_blocks) * unit, freeByteCount: UInt64(status.f_bavail) * unit,
+      hasFreeFiles: status.f_files == 0 || status.f_favail > 0, type: fileSystemType(path))
+  }
+
+  /// The type of the innermost mount that a path is below.
+  private static func fileSystemType(_ path: String) -> String? {
+    var best = (length: -1, type: "")
+    for line in (read("/proc/self/mounts", limit: 1 << 20) ?? "").split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      guard fields.count > 2 else { continue }
+      let point = fields[1] == "/" ? "" : fields[1]
+      // The last one of a place is on top.
+      if (path == point || path.hasPrefix(point + "/")) && point.count >= best.length {
+        best = (point.count, String(fields[2]))
+      }
+    }
+    return best.length < 0 ? nil : best.type
   }
 
   static func makeDirectory(_ path: String, mode: UInt32) throws(SystemError) {
@@ -97,6 +117,10 @@ enum Files {
 
   static func remove(_ path: String) throws(SystemError) {
     guard unsafe unlink(path) == 0 else { throw .last }
+  }
+
+  static func removeEmptyDirectory(_ path: String) throws(SystemError) {
+    guard unsafe rmdir(path) == 0 else { throw .last }
   }
 
   /// A small text file, nil when it cannot be read.

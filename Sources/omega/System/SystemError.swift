@@ -16,5 +16,7 @@ struct SystemError: Error, Equatable {
 
   static let missing = SystemError(ENOENT)
   static let exists = SystemError(EEXIST)
+  static let noSpace = SystemError(ENOSPC)
+  static let noMemory = SystemError(ENOMEM)
   static let badFormat = SystemError(ENOEXEC)
 }

@@ -1,0 +1,89 @@
+import ArgumentParser
+import OmegaEngine
+import OmegaLinux
+
+struct MakeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mk",
+    abstract: "Make a semaphore set; prints its id.",
+    discussion: """
+      The corresponding C function is semget. All values are 0 at first. Without --key the set is \
+      private: it can be reached by its id only.
+
+      Exit status: 0; 1 if it could not be made.
+      """)
+
+  @OptionGroup var place: NamespaceOptions
+
+  @Option(
+    name: [.customShort("S"), .customLong("semaphores")],
+    help: ArgumentHelp("Make a set of N semaphores.", valueName: "N"))
+  var semaphoreCount: Int32
+
+  @Option(help: ArgumentHelp("The set's key, decimal or 0x….", valueName: "K"))
+  var key: String?
+
+  @Option(help: ArgumentHelp("Permissions, octal.", valueName: "M"))
+  var mode = "0644"
+
+  func validate() throws {
+    if let key, Words.key(parsing: key) == nil || Words.key(parsing: key) == privateKey {
+      throw ValidationError("'\(key)' is not a key. Give 1 to 4294967295, decimal or after 0x.")
+    }
+    if Words.mode(parsing: mode) == nil {
+      throw ValidationError("'\(mode)' is not a mode. Give three octal digits, such as 644.")
+    }
+    if semaphoreCount < 1 || semaphoreCount > Int32(Limit.semaphoresPerSet) {
+      throw ValidationError("A set has 1 to \(Limit.semaphoresPerSet) semaphores.")
+    }
+  }
+
+  func run() throws {
+    let namespace = try place.made()
+    let number = key.flatMap { Words.key(parsing: $0) } ?? privateKey
+    let flags =
+      OmegaEngine.Flag.create | OmegaEngine.Flag.exclusive | Int32(Words.mode(parsing: mode) ?? 0)
+    let result = namespace.getSet(key: number, semaphoreCount: semaphoreCount, flags: flags)
+    guard result < 0 else {
+      print(result)
+      return
+    }
+    throw failure(Errno(rawValue: -result), number, namespace)
+  }
+
+  private func failure(_ error: Errno, _ key: Int32, _ namespace: Namespace) -> Failure {
+    let object =
+      key == privateKey ? "a set in \(place.path)" : "key \(Words.key(key)) in \(place.path)"
+    switch error {
+    case .exists:
+      let link = namespace.link(key: key).map { "set \($0.identifier) has it" } ?? "it is taken"
+      return Failure(
+        object, link,
+        wayOut: "Take another key, or remove that set: "
+          + place.command("rm --key \(Words.key(key))"))
+    case .invalid:
+      return Failure(
+        object,
+        "SEMMSL allows \(Words.count(namespace.limits.semaphoresPerSet, "semaphore")) in a set",
+        wayOut: "Raise the limit: " + place.command("limits --set semmsl=\(semaphoreCount)"))
+    case .noSpace:
+      return Failure(
+        object, "no room: a limit of the namespace is reached, or its file system is full",
+        wayOut: "Look at both: " + place.command("limits") + "; " + place.command("doctor"))
+    case .accessDenied:
+      return Failure(
+        object, "you may not make objects there (you are \(Processes.userName(Processes.user)))",
+        wayOut: "The owner of the directory can share it: chmod 1777 \(place.path)")
+    default:
+      return Failure(
+        object, SystemError(error.rawValue), wayOut: "Look around: " + place.command("doctor"))
+    }
+  }
+}
+
+extension Words {
+  static func mode(parsing text: String) -> UInt32? {
+    guard let mode = UInt32(text, radix: 8), mode <= 0o777 else { return nil }
+    return mode
+  }
+}

@@ -1,0 +1,93 @@
+import OmegaEngine
+import OmegaLinux
+
+/// Opening a namespace on purpose: unlike a program's first semget, the tool makes nothing by looking.
+extension NamespaceOptions {
+  /// The namespace if it is there; nil for the user's own that does not exist yet or is still empty.
+  func existing() throws(Failure) -> Namespace? {
+    let path = path
+    guard Files.facts(path) != nil else {
+      if origin == .user { return nil }
+      throw Failure(
+        path, .missing,
+        wayOut: "Programs make it at their first use: OMEGA_IPC_NAMESPACE=\(path); omega mk too.")
+    }
+    try check(path)
+    // Opening makes this file where it is missing; without it there is no object either.
+    if Files.facts("\(path)/sequence") == nil {
+      try checkIsNamespace(path)
+      return nil
+    }
+    return try open(path)
+  }
+
+  /// The namespace, made when it is missing.
+  func made() throws(Failure) -> Namespace {
+    let path = try checked()
+    if Files.facts("\(path)/sequence") == nil { try checkIsNamespace(path) }
+    return try open(path)
+  }
+
+  /// A directory with other things in it was given by mistake.
+  private func checkIsNamespace(_ path: String) throws(Failure) {
+    let names: [String]
+    do throws(SystemError) { names = try Files.names(path) } catch {
+      throw Failure(path, error, wayOut: wayOut(error.number))
+    }
+    let harmless = ["limits", PrivateNamespace.recordName]
+    if let name = names.first(where: { !harmless.contains($0) }) {
+      throw Failure(
+        path,
+        "is not a namespace: it holds \(Words.printable(name)), but no object was ever made in it",
+        wayOut: "Give the directory of a namespace, or an empty one: --namespace DIR")
+    }
+  }
+
+  private func open(_ path: String) throws(Failure) -> Namespace {
+    do throws(Errno) { return try Namespace.open(directory: path) } catch {
+      throw Failure(path, SystemError(error.rawValue), wayOut: wayOut(error.rawValue))
+    }
+  }
+
+  func contents(_ namespace: Namespace) throws(Failure) -> Contents {
+    do throws(Errno) { return try Contents(namespace) } catch {
+      throw Failure(path, SystemError(error.rawValue), wayOut: wayOut(error.rawValue))
+    }
+  }
+
+  private func wayOut(_ number: Int32) -> String {
+    switch number {
+    case SystemError.noSpace.number, SystemError.noMemory.number:
+      "Make room: df \(path); omega doctor shows what it needs."
+    default: "Look at its owner and mode: ls -ld \(path); omega doctor checks the rest."
+    }
+  }
+
+  /// `omega rm` with what has to be typed to reach this namespace.
+  func command(_ words: String) -> String {
+    given.map { "omega \(words) --namespace \($0)" } ?? "omega \(words)"
+  }
+
+  func failure(damaged row: SetRow) -> Failure {
+    Failure(
+      "\(path)/\(Words.fileName(index: row.index))", row.problem ?? "is damaged",
+      wayOut: "Remove it, others are not affected: "
+        + command("rm \(row.identifier ?? Int32(row.index))"))
+  }
+
+  /// What an errno of a call on a set means here.
+  func failure(_ identifier: Int32, _ error: Errno, to action: String) -> Failure {
+    let object = "set \(identifier) in \(path)"
+    switch error {
+    case .invalid, .identifierRemoved:
+      return Failure(object, "there is no such set", wayOut: "List the sets: " + command("ls"))
+    case .accessDenied, .notPermitted:
+      return Failure(
+        object, "you may not \(action) it (you are \(Processes.userName(Processes.user)))",
+        wayOut: "Its owner and root may; " + command("ls") + " shows who that is.")
+    default:
+      return Failure(
+        object, SystemError(error.rawValue), wayOut: "Look at the namespace: " + command("doctor"))
+    }
+  }
+}
