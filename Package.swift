@@ -22,7 +22,11 @@ let package = Package(
     .target(
       name: "OmegaLinux", dependencies: ["OmegaEngine", "COmegaLinux"], swiftSettings: strict),
     .target(name: "OmegaIPC", dependencies: ["OmegaLinux", "OmegaEngine"], swiftSettings: strict),
-    .target(name: "OmegaSimulation", dependencies: ["OmegaEngine"], swiftSettings: strict),
+    .target(name: "COmegaSimulation"),
+    // The engine's own sources (Engine is a link to them) over an image of the simulation's.
+    .target(
+      name: "OmegaSimulation", dependencies: ["COmegaSimulation"],
+      exclude: ["Engine/Image/Image.swift"], swiftSettings: strict),
     .executableTarget(
       name: "omega",
       dependencies: [
@@ -30,7 +34,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "OmegaEngineTests", dependencies: ["OmegaEngine", "OmegaSimulation"]),
+    .testTarget(name: "OmegaEngineTests", dependencies: ["OmegaSimulation"]),
     .testTarget(name: "OmegaIPCTests", dependencies: ["OmegaIPC"]),
   ],
   swiftLanguageModes: [.v6]

@@ -26,11 +26,12 @@ LAYERS = {
   "OmegaCABI": {"OmegaLinux", "OmegaEngine", "COmegaLinux"} | STANDARD,
   "OmegaDropIn": {"OmegaLinux", "OmegaEngine", "COmegaLinux"} | STANDARD,
   "OmegaIPC": {"OmegaLinux", "OmegaEngine"} | STANDARD,
-  "OmegaSimulation": {"OmegaEngine"} | STANDARD,
+  # It compiles the engine's sources itself, over an image of its own.
+  "OmegaSimulation": {"COmegaSimulation"} | STANDARD,
   "omega": {"OmegaIPC", "OmegaLinux", "OmegaEngine", "ArgumentParser", "Glibc"}
   | STANDARD | FOUNDATION,
 }
-C_MODULES = {"COmegaLinux"}
+C_MODULES = {"COmegaLinux", "COmegaSimulation"}
 
 IMPORT = re.compile(
   r"^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?"

@@ -1,0 +1,113 @@
+/// The simulation's own `Image`, in place of the engine's (`Package.swift` leaves that file out).
+///
+/// Same interface and the same memory, but every access is a *point*: the scheduler may run another
+/// thread, or end this process, right before it. So the lock-free paths, which never call the host,
+/// are interleaved and interrupted as finely as the locked ones, and production code knows nothing
+/// of it. A simulated thread runs alone, so plain memory behaves as sequentially consistent memory.
+@safe
+public struct Image {
+  // SAFETY: the world owns the memory and outlives every image made of it.
+  private let base: UnsafeMutableRawPointer
+  public let byteCount: Int
+  let world: World
+
+  @unsafe
+  init(base: UnsafeMutableRawPointer, byteCount: Int, world: World) {
+    unsafe self.base = base
+    self.byteCount = byteCount
+    self.world = world
+  }
+
+  public func load(_ offset: Int) -> UInt64 {
+    world.before(.load, offset)
+    let value = peek(offset)
+    world.observe(value)
+    return value
+  }
+
+  public func store(_ value: UInt64, _ offset: Int) {
+    world.before(.store, offset)
+    if world.swallows(value, offset) { return }
+    poke(value, offset)
+  }
+
+  public func exchange(_ old: UInt64, _ new: UInt64, _ offset: Int) -> Bool {
+    world.before(.exchange, offset)
+    let success = peek(offset) == old
+    if success && !world.swallows(new, offset) { poke(new, offset) }
+    world.observe(success ? 1 : 0)
+    return success
+  }
+
+  public func load32(_ offset: Int) -> UInt32 {
+    world.before(.load, offset)
+    let value = peek32(offset)
+    world.observe(UInt64(value))
+    return value
+  }
+
+  public func store32(_ value: UInt32, _ offset: Int) {
+    world.before(.store, offset)
+    if world.swallows(UInt64(value), offset) { return }
+    poke32(value, offset)
+  }
+
+  public func exchange32(_ old: UInt32, _ new: UInt32, _ offset: Int) -> Bool {
+    world.before(.exchange, offset)
+    let success = peek32(offset) == old
+    if success && !world.swallows(UInt64(new), offset) { poke32(new, offset) }
+    world.observe(success ? 1 : 0)
+    return success
+  }
+
+  public func swap32(_ new: UInt32, _ offset: Int) -> UInt32 {
+    world.before(.exchange, offset)
+    let old = peek32(offset)
+    if !world.swallows(UInt64(new), offset) { poke32(new, offset) }
+    world.observe(UInt64(old))
+    return old
+  }
+}
+
+/// The engine's fast paths skip the bounds check; here everything is checked.
+extension Image {
+  @unsafe public func loadTrusted(_ offset: Int) -> UInt64 { load(offset) }
+  @unsafe public func storeTrusted(_ value: UInt64, _ offset: Int) { store(value, offset) }
+  @unsafe public func exchangeTrusted(_ old: UInt64, _ new: UInt64, _ offset: Int) -> Bool {
+    exchange(old, new, offset)
+  }
+}
+
+/// Access by the scheduler, the simulated kernel and the checkers: no points.
+extension Image {
+  func peek(_ offset: Int) -> UInt64 {
+    check(offset, size: 8)
+    // SAFETY: checked above.
+    return unsafe base.load(fromByteOffset: offset, as: UInt64.self)
+  }
+
+  func poke(_ value: UInt64, _ offset: Int) {
+    check(offset, size: 8)
+    // SAFETY: checked above.
+    unsafe base.storeBytes(of: value, toByteOffset: offset, as: UInt64.self)
+  }
+
+  func peek32(_ offset: Int) -> UInt32 {
+    check(offset, size: 4)
+    // SAFETY: checked above.
+    return unsafe base.load(fromByteOffset: offset, as: UInt32.self)
+  }
+
+  func poke32(_ value: UInt32, _ offset: Int) {
+    check(offset, size: 4)
+    // SAFETY: checked above.
+    unsafe base.storeBytes(of: value, toByteOffset: offset, as: UInt32.self)
+  }
+
+  /// An undamaged image never leads outside itself, so here that is a bug of the engine.
+  private func check(_ offset: Int, size: Int) {
+    precondition(
+      offset >= 0 && offset <= byteCount - size && offset & (size - 1) == 0,
+      "the engine reached outside the image: \(offset)")
+  }
+}

@@ -1,1 +1,0 @@
-// Nothing here yet; delete this file with the first source.

@@ -1,0 +1,96 @@
+/// What a simulated thread is doing.
+enum ThreadStatus: UInt8 {
+  /// There is none in this place.
+  case absent
+  /// Between calls.
+  case idle
+  /// Inside a call, at a point before an access.
+  case ready
+  /// Asleep on its waiter's word and its watch list.
+  case sleeping
+  /// In the bounded wait for the set's lock.
+  case waitingForLock
+  /// Never runs again; its robust words are marked.
+  case dead
+}
+
+/// What a thread is about to do at a point.
+package enum Access: UInt8, Sendable {
+  case none
+  case load
+  case store
+  case exchange
+  case wake
+  case sleep
+  /// A question to the system, a change of the robust list, a pause.
+  case system
+}
+
+/// A thread. Plain data without references, like all of `WorldState`, so that it can be saved and
+/// restored as bytes.
+struct SimulatedThread {
+  var status = ThreadStatus.absent
+  var access = Access.none
+  /// Only the owner of the lock touches this word, so no other thread can tell when it is accessed.
+  var isPrivateAccess = false
+  /// The access can matter to those who find the image after the thread's death.
+  var isKillPoint = false
+  var wakeReason = WakeReason.woken
+  /// It asked to look around from time to time, because its watch list is incomplete.
+  var looksAround = false
+  var hasResult = false
+  var process = 0
+  var tid: UInt32 = 0
+  var offset = 0
+  /// Depth of sections: no signal handler runs while it is not 0.
+  var masked = 0
+  /// The robust list: the pending word, −1 for none, and the life words armed by this thread.
+  var pendingWord = -1
+  var armed = InlineArray<4, Int>(repeating: -1)
+  /// Words it waits on, −1 where a wake has taken it off that word already, and since when.
+  var waits = InlineArray<16, Int>(repeating: -1)
+  var waitCount = 0
+  var ticket = 0
+  var deadline = Int64.max
+  /// Digest of everything the current call has read: with the call, it determines the local state.
+  var history: UInt64 = 0
+  var call = Call()
+  var result: Int32 = 0
+  /// The program that the thread runs by itself, call after call (Explorer.swift, Schedule.swift).
+  var program = -1
+  var position = 0
+  /// Digest of the results of the program's calls so far.
+  var results: UInt64 = 0
+
+  /// Bit n: the program's call n succeeded.
+  var succeeded: UInt64 = 0
+
+  /// Whether its stack is in the middle of a call.
+  var isInCall: Bool { status == .ready || status == .sleeping || status == .waitingForLock }
+}
+
+/// A process: what the Linux layer keeps in its handle of the set.
+struct SimulatedProcess {
+  var pid: UInt32 = 0
+  var startTime: UInt64 = 0
+  var hasEnded = true
+  var member = -1
+  var hasRecord = false
+  var undoBusy = false
+}
+
+/// A call of a simulated thread. The operations stand in memory that lives as long as the world.
+struct Call {
+  enum Kind: UInt8 {
+    case operate, setValue, setAll, getValue, getPid, getAll, countIncrease, countZero, remove
+    case setPermissions, status, leave
+  }
+  var kind = Kind.operate
+  /// First word in the world's store of operations (or values, for SETALL) and their number.
+  var first = 0
+  var count = 0
+  var semaphore = 0
+  var value = 0
+  /// Relative, nanoseconds; nil waits for ever.
+  var timeout: Int64?
+}
