@@ -30,6 +30,8 @@ public protocol Host {
   /// tid | `Futex.waiters`, or 0 when the host cannot do that.
   func beginSleep(_ image: Image, _ offset: Int) -> SleepState
   func endSleep(_ state: SleepState)
+  /// Waits a little for a running thread that is between two steps; `turns` counts the waits so far.
+  func waitForOwner(_ turns: Int)
   /// Sleeps on the word at `offset` while it holds `expected`; `watch` adds words to wake on.
   func sleep(
     _ image: Image, _ offset: Int, expected: UInt32, deadline: Deadline, watch: WatchList,
@@ -38,6 +40,8 @@ public protocol Host {
 
   /// Whether the thread can no longer be inside a section.
   func threadIsGone(_ tid: UInt32) -> Bool
+  /// Whether there is a thread with this id at all.
+  func threadExists(_ tid: UInt32) -> Bool
   /// Whether the process has ended; asks the system, for members whose life word does not tell.
   func processIsGone(pid: UInt32, startTime: UInt64) -> Bool
   /// Puts the member slot's life word under the caller's robust list; false if that cannot be.
@@ -105,12 +109,12 @@ public enum Futex {
 
 /// Words besides its own that a sleeper wakes on: life words of members whose end may let it go on.
 public struct WatchList {
-  public static var capacity: Int { 127 }
+  public static var capacity: Int { 63 }
   public private(set) var count = 0
   /// True when not all that had to be watched found room: the host must then look around.
   public var isIncomplete = false
-  var offsets = InlineArray<127, Int32>(repeating: 0)
-  var expected = InlineArray<127, UInt32>(repeating: 0)
+  var offsets = InlineArray<63, Int32>(repeating: 0)
+  var expected = InlineArray<63, UInt32>(repeating: 0)
 
   public init() {}
 

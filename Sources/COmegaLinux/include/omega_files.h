@@ -20,6 +20,12 @@ int omega_fstat(int fd, struct omega_file_status *_Nonnull out)
 int omega_lstat(const char *_Nonnull path, struct omega_file_status *_Nonnull out)
     __attribute__((visibility("hidden")));
 
+// renameat(2), and fchownat(2) of a symbolic link itself: 0 or a negative errno.
+long omega_rename(const char *_Nonnull old_path, const char *_Nonnull new_path)
+    __attribute__((visibility("hidden")));
+long omega_change_link_owner(const char *_Nonnull path, uint32_t uid, uint32_t gid)
+    __attribute__((visibility("hidden")));
+
 // O_NOFOLLOW and O_DIRECTORY.
 #if defined(__x86_64__)
 enum { omega_open_nofollow = 0400000, omega_open_directory = 0200000 };

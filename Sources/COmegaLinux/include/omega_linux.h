@@ -89,6 +89,7 @@ enum omega_call {
   omega_call_readlinkat = SYS_readlinkat,
   omega_call_prlimit = SYS_prlimit64,
   omega_call_sched_yield = SYS_sched_yield,
+  omega_call_nanosleep = SYS_nanosleep,
 };
 
 static inline long omega_call(enum omega_call n, long a, long b, long c, long d, long e, long f) {
@@ -123,7 +124,8 @@ extern struct omega_identity *omega_identity_page __attribute__((visibility("hid
 // initial-exec: one load instead of a call; the few bytes come out of libc's reserve for such use.
 extern __thread struct omega_thread omega_this_thread
     __attribute__((visibility("hidden"), tls_model("initial-exec")));
-extern char omega_namespace_path[4096] __attribute__((visibility("hidden")));
+// As given, cut: a longer one than the limit is refused when it is opened.
+extern char omega_namespace_path[256] __attribute__((visibility("hidden")));
 extern int omega_waitv_forbidden __attribute__((visibility("hidden")));
 // Raised by the wrapped setuid family; permissions decided at an older generation are decided again.
 extern uint32_t omega_credential_generation __attribute__((visibility("hidden")));
@@ -189,6 +191,21 @@ static inline uint64_t omega_lock_process(void) {
 static inline void omega_unlock_process(uint64_t old) {
   __atomic_store_n(&omega_identity()->lock, 0, __ATOMIC_RELEASE);
   omega_call(omega_call_rt_sigprocmask, 2, (long)&old, 0, 8, 0, 0);
+}
+
+// Compare-and-swap that is atomic against this thread's signal handlers only (OwnerExchange).
+static inline int omega_owner_exchange(void *word, uint64_t old, uint64_t value) {
+#if defined(__x86_64__)
+  uint8_t same;
+  __asm__ volatile("cmpxchgq %3, %1\n\tsete %0"
+                   : "=q"(same), "+m"(*(uint64_t *)word), "+a"(old)
+                   : "r"(value)
+                   : "memory", "cc");
+  return same;
+#else
+  return __atomic_compare_exchange_n((uint64_t *)word, &old, value, 0, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE);
+#endif
 }
 
 // A handle's count of users, sequentially consistent (see OmegaLinux's Handle.swift); the new count.
@@ -279,14 +296,19 @@ void omega_path_index(char *out, const char *directory, const char *kind, uint32
     __attribute__((visibility("hidden")));
 void omega_path_key(char *out, const char *directory, const char *kind, uint32_t key)
     __attribute__((visibility("hidden")));
+// DIRECTORY/KIND.NNNNN.id and a suffix: see OmegaLinux's PublicStatus.swift.
+void omega_path_status(char *out, const char *directory, const char *kind, uint32_t index,
+                       const char *suffix) __attribute__((visibility("hidden")));
 void omega_path_file(char *out, const char *directory, const char *name)
     __attribute__((visibility("hidden")));
 // The directory of a user: /dev/shm/omega-ipc.UID.
 void omega_path_default(char *out, uint32_t uid) __attribute__((visibility("hidden")));
-// The text of a key's link: IDENTIFIER.SIZE. Reading it gives 0, or −1 when it is no such text.
-void omega_link_text(char *out, uint32_t identifier, uint32_t size)
+// The text of our symbolic links: decimal numbers below 10^18 with dots between them. Reading gives
+// 0, or −1 when the link is not there or has another text.
+enum { omega_link_bytes = 192 };
+void omega_link_text(char *out, const uint64_t *numbers, int count)
     __attribute__((visibility("hidden")));
-int omega_read_link(const char *path, uint32_t *identifier, uint32_t *size)
+int omega_read_link(const char *path, uint64_t *numbers, int count)
     __attribute__((visibility("hidden")));
 void omega_path_descriptor(char *out, uint32_t fd) __attribute__((visibility("hidden")));
 

@@ -18,6 +18,7 @@ extension Section {
       // Finished, but nobody is left to read the result.
       image.store(WaiterStatus.free, layout.waiter(waiter) + Waiter.status)
     }
+    resolveSeveral(slot)
     for semaphore in 0..<layout.semaphoreCount where concerns(slot, semaphore) {
       raiseSlow(semaphore)
     }

@@ -41,7 +41,8 @@ extension SemaphoreSet {
     let start = image.load(layout.member(slot) &+ Member.startTime)
     if pid == host.pid && start == host.startTime { return false }
     let life = image.load32(layout.member(slot) &+ Member.life)
-    if SemaphoreSet.vouches(life) && !host.threadIsGone(life & Futex.ownerMask) { return false }
+    // The kernel marks the word of a thread that ends; one that called exec has given its id away.
+    if SemaphoreSet.vouches(life) && host.threadExists(life & Futex.ownerMask) { return false }
     return host.processIsGone(pid: pid, startTime: start)
   }
 }

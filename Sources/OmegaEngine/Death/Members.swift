@@ -67,6 +67,7 @@ extension Section {
     guard slot < SetLayout.memberCapacity else { throw .noMemory }
     if free == nil {
       guard host.claim(image, layout.member(slot), byteCount: 64),
+        host.claim(image, layout.descriptor(slot), byteCount: Descriptor.byteCount),
         host.claim(
           image, layout.adjustment(slot, 0), byteCount: 8 * layout.semaphoreCount)
       else { throw .noMemory }

@@ -12,7 +12,8 @@ extension Section {
       let waiter = layout.waiter(slot)
       let status = image.load(waiter + Waiter.status) & 0xFFFF_FFFF
       let futex = image.load32(waiter + Waiter.futex)
-      if status == WaiterStatus.finished && futex != 0 {
+      if status == WaiterStatus.finished {
+        // Also with the word 0 already: the death may have come between the store and the wake.
         freeOrWake(slot)
       } else if status == WaiterStatus.queued && slot != guardian && futex & Futex.waiters != 0 {
         // A guardian whose ward is dead: the work is ours now.

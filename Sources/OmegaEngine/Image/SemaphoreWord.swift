@@ -5,13 +5,21 @@
 /// | 0–14  | value   | semval, 0…32767 |
 /// | 15    | slow    | sleepers or a locked section concern this semaphore: go through the set's lock |
 /// | 16–23 | holders | members whose adjustment of this semaphore is not 0; sticks at 255 |
-/// | 24–28 | epoch   | low bits of `Cell.undoEpoch`, so a word read before a SETVAL never matches |
-/// | 29–50 | pid     | sempid; while marked, the low 22 bits of the operation's intent sequence |
-/// | 51–63 | mark    | 1 + member slot of an operation in flight, 0 for none |
+/// | 24    | solo    | the only adjustment stands in this word: `holders` is its amount, `mark` its member |
+/// | 25–28 | epoch   | low bits of `Cell.undoEpoch`, so a word read before a SETVAL never matches |
+/// | 29–50 | pid     | sempid; while marked, the low 22 bits of the operation's sequence |
+/// | 51–63 | mark    | 1 + member slot of an operation in flight, plus 4096 when it is one of several; 0: none |
 ///
-/// Written by compare-and-swap while `slow` is 0; with `slow` set only the owner of the set's lock
-/// changes it (a late compare-and-swap fails because the word differs). While marked, only the
-/// change that clears the mark is allowed, and anybody may make it (`Helping.swift`).
+/// A word is in one of these states:
+///
+/// | state | slow | solo | mark | who may change it |
+/// |---|---|---|---|---|
+/// | free | 0 | 0 | 0, no holders | anybody, by compare-and-swap |
+/// | solo | 0 | 1 | member | anybody who saw the member alive, by compare-and-swap |
+/// | held | 0 | 0 | 0, holders | anybody who saw the holders alive, by compare-and-swap |
+/// | marked | 0 | 0 | member | only towards unmarked, by anybody (`Helping.swift`) |
+/// | one of several | 0 | 0 | member + 4096 | its member, or who finds it dead (`FastMany.swift`) |
+/// | slow | 1 | 0 | 0 | the owner of the set's lock |
 public struct SemaphoreWord: Equatable, Sendable {
   public var bits: UInt64
 
@@ -19,12 +27,14 @@ public struct SemaphoreWord: Equatable, Sendable {
 
   @usableFromInline static var valueMask: UInt64 { 0x7FFF }
   @usableFromInline static var slowBit: UInt64 { 0x8000 }
+  @usableFromInline static var soloBit: UInt64 { 1 << 24 }
   @usableFromInline static var holderShift: UInt64 { 16 }
   @usableFromInline static var holderMask: UInt64 { 0xFF << 16 }
   @usableFromInline static var pidShift: UInt64 { 29 }
   @usableFromInline static var pidMask: UInt64 { 0x3F_FFFF << 29 }
   @usableFromInline static var markShift: UInt64 { 51 }
   @usableFromInline static var markMask: UInt64 { 0x1FFF << 51 }
+  @usableFromInline static var severalMark: UInt64 { 4096 }
   /// The count at which `holders` no longer counts and only says "some".
   @usableFromInline static var holdersSaturated: Int { 0xFF }
 
@@ -38,8 +48,9 @@ public struct SemaphoreWord: Equatable, Sendable {
     get { bits & Self.slowBit != 0 }
     set { bits = newValue ? bits | Self.slowBit : bits & ~Self.slowBit }
   }
+  /// Members whose adjustment is not 0. Set only while not solo.
   @inlinable @inline(__always) public var holders: Int {
-    get { Int(truncatingIfNeeded: (bits & Self.holderMask) >> Self.holderShift) }
+    get { isSolo ? 1 : Int(truncatingIfNeeded: (bits & Self.holderMask) >> Self.holderShift) }
     set {
       let field = UInt64(truncatingIfNeeded: newValue) << Self.holderShift & Self.holderMask
       bits = bits & ~Self.holderMask | field
@@ -51,25 +62,82 @@ public struct SemaphoreWord: Equatable, Sendable {
   }
   /// The low bits of the semaphore's undo epoch.
   @inlinable @inline(__always) public var epoch: UInt64 {
-    get { bits >> 24 & 0x1F }
-    set { bits = bits & ~(0x1F << 24) | (newValue & 0x1F) << 24 }
+    get { bits >> 25 & 0xF }
+    set { bits = bits & ~(0xF << 25) | (newValue & 0xF) << 25 }
   }
-  /// 1 + member slot, or 0.
+
+  // MARK: Operations in flight
+
+  /// 1 + member slot of a single operation with SEM_UNDO in flight, or 0. Set only while not solo.
   @inlinable @inline(__always) public var mark: Int {
-    get { Int(truncatingIfNeeded: bits >> Self.markShift) }
+    get { isSolo || isOneOfSeveral ? 0 : Int(truncatingIfNeeded: bits >> Self.markShift) }
     set {
       bits = bits & ~Self.markMask | UInt64(truncatingIfNeeded: newValue) << Self.markShift
     }
   }
 
-  /// Neither slow nor marked: a single operation may be one compare-and-swap.
-  @inlinable @inline(__always) public var isQuiet: Bool {
-    bits & (Self.slowBit | Self.markMask) == 0
+  /// Somebody is between the steps of an operation: the word is about to change.
+  @inlinable @inline(__always) public var isInFlight: Bool { mark != 0 || isOneOfSeveral }
+
+  @inlinable @inline(__always) public var isOneOfSeveral: Bool {
+    !isSolo && bits >> Self.markShift > Self.severalMark
+  }
+  /// The member slot whose call of several operations has this word.
+  @inlinable @inline(__always) public var severalMember: Int {
+    Int(truncatingIfNeeded: bits >> Self.markShift &- Self.severalMark) &- 1
+  }
+  /// The word while it belongs to a call of several operations: value and adjustments are the old ones.
+  @inlinable @inline(__always)
+  public func markedAsOneOfSeveral(member: Int, sequence: UInt64) -> SemaphoreWord {
+    var marked = self
+    marked.bits &= ~(Self.soloBit | Self.markMask | Self.holderMask)
+    marked.bits |= (UInt64(truncatingIfNeeded: member &+ 1) | Self.severalMark) << Self.markShift
+    marked.pid = UInt32(truncatingIfNeeded: sequence & 0x3F_FFFF)
+    return marked
   }
 
-  /// Quiet, and no adjustment of anybody concerns it.
+  // MARK: The solo adjustment
+
+  @inlinable @inline(__always) public var isSolo: Bool { bits & Self.soloBit != 0 }
+  /// The member whose adjustment stands in the word; only when solo.
+  @inlinable @inline(__always) public var soloMember: Int {
+    Int(truncatingIfNeeded: bits >> Self.markShift) &- 1
+  }
+  /// Its amount, −128…127.
+  @inlinable @inline(__always) public var soloAmount: Int {
+    Int(Int8(truncatingIfNeeded: bits >> Self.holderShift))
+  }
+  @inlinable @inline(__always)
+  public static func fitsSolo(_ amount: Int) -> Bool { amount >= -128 && amount <= 127 }
+
+  /// Makes the member's adjustment the only one, or none when it is 0.
+  @inlinable @inline(__always)
+  public mutating func setSolo(member: Int, amount: Int) {
+    bits &= ~(Self.soloBit | Self.holderMask | Self.markMask)
+    if amount == 0 { return }
+    bits |=
+      Self.soloBit | UInt64(UInt8(truncatingIfNeeded: amount)) << Self.holderShift
+      | UInt64(truncatingIfNeeded: member &+ 1) << Self.markShift
+  }
+
+  /// The solo adjustment has moved to the member's own cell; a holder is left.
+  @inlinable
+  mutating func clearSolo() {
+    bits &= ~(Self.soloBit | Self.holderMask | Self.markMask)
+    holders = 1
+  }
+
+  // MARK: What a path may assume
+
+  /// Nobody's adjustment and no operation in flight concern it.
   @inlinable @inline(__always) public var isFree: Bool {
     bits & (Self.slowBit | Self.markMask | Self.holderMask) == 0
+  }
+
+  /// The only adjustment is this member's, and stands here.
+  @inlinable @inline(__always) public func isSolo(of member: Int) -> Bool {
+    let wanted = Self.soloBit | UInt64(truncatingIfNeeded: member &+ 1) << Self.markShift
+    return bits & (Self.slowBit | Self.soloBit | Self.markMask) == wanted
   }
 
   /// Counts a member whose adjustment went from `old` to `new`.

@@ -2,7 +2,8 @@
 /// so nothing in a damaged image can lead an access astray.
 ///
 /// ```
-/// header │ cells (64 B a semaphore) │ journal │ members (64 B) │ adjustments │ waiters (256 B) │ long operations
+/// header │ cells (64 B a semaphore) │ journal │ members (64 B) │ descriptors (256 B) │ adjustments
+/// │ waiters (256 B) │ long operations
 /// ```
 public struct SetLayout: Equatable, Sendable {
   /// Number of semaphores, 1…32000. Immutable for the life of the image.
@@ -10,6 +11,7 @@ public struct SetLayout: Equatable, Sendable {
   public let journalCapacity: Int
   @usableFromInline let journal: Int
   @usableFromInline let members: Int
+  @usableFromInline let descriptors: Int
   @usableFromInline let adjustments: Int
   @usableFromInline let adjustmentStride: Int
   @usableFromInline let waiters: Int
@@ -19,7 +21,7 @@ public struct SetLayout: Equatable, Sendable {
 
   public static var magic: UInt64 { 0x31_6D65_5361_6765 }  // "egaSem1"
   public static var version: UInt64 { 1 }
-  public static var memberCapacity: Int { 4096 }
+  public static var memberCapacity: Int { 4095 }
   public static var waiterCapacity: Int { 8192 }
   /// Operations that stand in the waiter's slot itself; longer calls use a page of their own.
   public static var inlineOperations: Int { 20 }
@@ -32,10 +34,11 @@ public struct SetLayout: Equatable, Sendable {
     journalCapacity = max(1600, 2 * semaphoreCount + 64)
     journal = SetLayout.headerByteCount + 64 * semaphoreCount
     members = SetLayout.rounded(journal + 16 * journalCapacity, to: 4096)
-    adjustments = members + 64 * SetLayout.memberCapacity
+    descriptors = members + 64 * (SetLayout.memberCapacity + 1)
+    adjustments = descriptors + Descriptor.byteCount * (SetLayout.memberCapacity + 1)
     adjustmentStride = SetLayout.rounded(8 * semaphoreCount, to: 64)
     waiters = SetLayout.rounded(
-      adjustments + adjustmentStride * SetLayout.memberCapacity, to: 4096)
+      adjustments + adjustmentStride * (SetLayout.memberCapacity + 1), to: 4096)
     longOperations = waiters + 256 * SetLayout.waiterCapacity
     byteCount = longOperations + 4096 * SetLayout.longSlots
   }
@@ -63,6 +66,9 @@ public struct SetLayout: Equatable, Sendable {
   }
   @inlinable @inline(__always) func journalEntry(_ index: Int) -> Int { journal &+ 16 &* index }
   @inlinable @inline(__always) public func member(_ slot: Int) -> Int { members &+ 64 &* slot }
+  @inlinable @inline(__always) public func descriptor(_ slot: Int) -> Int {
+    descriptors &+ Descriptor.byteCount &* slot
+  }
   @inlinable @inline(__always) public func adjustment(_ slot: Int, _ semaphore: Int) -> Int {
     adjustments &+ adjustmentStride &* slot &+ 8 &* semaphore
   }
@@ -131,6 +137,17 @@ public enum Member {
   public static var intent: Int { 40 }  // the member alone
   /// Bit 0: it used SEM_UNDO in this set, so its end sets otime. L
   public static var record: Int { 48 }
+}
+
+/// Words of a member's descriptor: its call of several operations, see `FastMany.swift`.
+public enum Descriptor {
+  @inlinable public static var byteCount: Int { 256 }
+  /// Distinct semaphores in a call that goes the fast way.
+  @inlinable public static var capacity: Int { 8 }
+  /// `DescriptorStatus` (low 8 bits), entries (8–15), tid (16–37), sequence (40–63).
+  @inlinable public static var status: Int { 0 }
+  /// Entry: offset of the semaphore's cell, old word, new word.
+  @inlinable public static func entry(_ index: Int) -> Int { 16 &+ 24 &* index }
 }
 
 /// Words of a waiter slot: one sleeping call.

@@ -57,6 +57,15 @@ extension SemaphoreSet {
     section.serveEverybody()
     if !wasLive { throw .identifierRemoved }
   }
+
+  /// Whether the set exists, asked under the lock: a removal whose process died before it was
+  /// committed is taken back there, while `stateWord` shows it already.
+  public func isLiveAfterAll<H: Host>(_ host: H) -> Bool {
+    guard var section = try? Section(self, host) else { return false }
+    let isLive = section.isLive
+    section.close()
+    return isLive
+  }
 }
 
 extension Section {

@@ -59,20 +59,43 @@ extension Section {
     return outcome
   }
 
-  /// Raises the slow bit, after which only this section changes the semaphore.
-  func raiseSlow(_ semaphore: Int) {
+  /// Raises the slow bit, after which only this section changes the semaphore, and moves a solo
+  /// adjustment to its member's cell. The open transaction must be empty.
+  mutating func raiseSlow(_ semaphore: Int) {
+    var turns = 0
     while true {
       let word = set.word(semaphore)
+      if word.isOneOfSeveral {
+        settleSeveral(word.severalMember, turns)
+        turns += 1
+        continue
+      }
       if word.mark != 0 {
         set.finish(semaphore, word)
         continue
       }
-      if word.isSlow { return }
+      if word.isSlow {
+        if word.isSolo { moveSolo(semaphore, word) }
+        return
+      }
       var new = word
       new.isSlow = true
       host.crashPoint()
-      if set.exchange(semaphore, word, new) { return }
+      _ = set.exchange(semaphore, word, new)
     }
+  }
+
+  private mutating func moveSolo(_ semaphore: Int, _ word: SemaphoreWord) {
+    let offset = layout.adjustment(
+      min(max(word.soloMember, 0), SetLayout.memberCapacity), semaphore)
+    let sequence = Adjustment(bits: image.load(offset)).sequence
+    let moved = Adjustment(
+      amount: word.soloAmount, epoch: set.undoEpoch(semaphore), sequence: sequence)
+    write(moved.bits, offset)
+    var new = word
+    new.clearSolo()
+    write(new.bits, layout.cell(semaphore))
+    commit()
   }
 
   /// Lowers the slow bit unless somebody sleeps on the semaphore. Call after the commit.
@@ -91,7 +114,7 @@ extension Section {
     image.store(word.bits, cell)
   }
 
-  func raiseAll() {
+  mutating func raiseAll() {
     for semaphore in 0..<layout.semaphoreCount { raiseSlow(semaphore) }
   }
 

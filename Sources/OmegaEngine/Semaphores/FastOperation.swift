@@ -51,15 +51,16 @@ extension SemaphoreSet {
       if !old.isFree && !isUsable(old, semaphore: semaphore, member: member) { return .slow }
       let value = old.value &+ amount
       if amount == 0 ? value != 0 : value < 0 {
-        // A word that was marked is out of date: look again.
-        if old.mark != 0 { continue }
+        // A word in flight is out of date: look again.
+        if old.isInFlight { continue }
         return .blocked
       }
+      if old.isInFlight { continue }
       if value > Limit.semaphoreValue { return .outOfRange }
       var new = old
       new.value = value
       new.pid = pid
-      if old.mark == 0 && exchange(semaphore, old, new) { return .done }
+      if exchange(semaphore, old, new) { return .done }
     }
   }
 
@@ -69,18 +70,24 @@ extension SemaphoreSet {
       let word = word(semaphore)
       if word.isFree { return word }
       if !isUsable(word, semaphore: semaphore, member: member) { return nil }
-      if word.mark == 0 { return word }
+      if !word.isInFlight { return word }
     }
   }
 
   /// For a word that is not free: finishes what is in flight and looks for dead holders.
   ///
   /// False sends the caller to the lock. True means that at the time of `old` nobody slept on the
-  /// semaphore and all who hold adjustments of it were alive, so an unmarked `old` may be acted upon; if
-  /// it changed since, the compare-and-swap fails and the caller looks again.
+  /// semaphore and all who hold adjustments of it were alive, so an `old` that is not in flight may be
+  /// acted upon; if it changed since, the compare-and-swap fails and the caller looks again.
   @usableFromInline
   func isUsable(_ old: SemaphoreWord, semaphore: Int, member: Int) -> Bool {
     if old.isSlow { return false }
+    if old.isSolo { return old.soloMember == member || !isSuspect(old.soloMember) }
+    if old.isOneOfSeveral {
+      // Its owner takes some tens of nanoseconds. If it is our own thread below a signal handler, or
+      // dead or stopped, the lock's owner decides.
+      return old.severalMember != member && waitsShortly(semaphore, while: old)
+    }
     if old.mark != 0 {
       finish(semaphore, old)
       return true
@@ -94,5 +101,11 @@ extension SemaphoreSet {
       if adjustmentAmount(member: slot, semaphore: semaphore) != 0 { return false }
     }
     return true
+  }
+
+  /// Whether the word changes within some microseconds.
+  private func waitsShortly(_ semaphore: Int, while old: SemaphoreWord) -> Bool {
+    for _ in 0..<2000 where word(semaphore) != old { return true }
+    return false
   }
 }

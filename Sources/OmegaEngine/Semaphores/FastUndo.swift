@@ -1,5 +1,38 @@
 extension SemaphoreSet {
-  /// One operation with SEM_UNDO, lock-free.
+  /// One operation with SEM_UNDO on a semaphore of which nobody else holds an adjustment: the
+  /// adjustment stands in the word itself, so this is one compare-and-swap and a death has no middle.
+  /// `.slow` when others hold some or it is larger than the word can tell; `fastOperateUndo` knows more.
+  ///
+  /// `cell` is the layout's offset of a semaphore that was checked to exist, `member` a claimed slot.
+  @unsafe @inlinable @inline(__always)
+  public static func tryOperateUndo(
+    _ image: Image, cell: Int, amount: Int, pid: UInt32, member: Int
+  ) -> FastResult {
+    while true {
+      // SAFETY: the cell's offset is trusted, says the caller.
+      let old = unsafe SemaphoreWord(bits: image.loadTrusted(cell))
+      let held: Int
+      if old.isFree {
+        held = 0
+      } else if old.isSolo(of: member) {
+        held = old.soloAmount
+      } else {
+        return .slow
+      }
+      let value = old.value &+ amount
+      if value < 0 { return .blocked }
+      if value > Limit.semaphoreValue { return .outOfRange }
+      let holding = held &- amount
+      if !SemaphoreWord.fitsSolo(holding) { return .slow }
+      var new = old
+      new.value = value
+      new.pid = pid
+      new.setSolo(member: member, amount: holding)
+      if unsafe image.exchangeTrusted(old.bits, new.bits, cell) { return .done }
+    }
+  }
+
+  /// One operation with SEM_UNDO on a semaphore of which several members hold adjustments, lock-free.
   ///
   /// Three steps, each a compare-and-swap: mark the word and change the value; change the
   /// adjustment; clear the mark. The intent, stored before the first, tells anybody how to go on, so
@@ -12,7 +45,6 @@ extension SemaphoreSet {
   /// | the adjustment | mark, new adjustment | clear the mark, then apply the undo |
   ///
   /// Only one operation of a member may be between the intent and the last step: the caller sees to it.
-  @unsafe @inlinable @inline(__always)
   public func fastOperateUndo(
     semaphore: Int, amount: Int, pid: UInt32, member: Int
   ) -> FastResult {
@@ -25,10 +57,11 @@ extension SemaphoreSet {
       let epoch = unsafe image.loadTrusted(cell &+ Cell.undoEpoch)
       let before = unsafe Adjustment(bits: image.loadTrusted(adjustmentOffset))
       let held = before.amount(epoch: epoch)
-      // Free, or the only adjustment is our own.
-      if !old.isFree && !(old.isQuiet && old.holders == 1 && held != 0) {
+      // A solo adjustment that cannot grow or is another's is moved out of the word under the lock.
+      if old.isSlow || old.isSolo { return .slow }
+      if !old.isFree {
         if !isUsable(old, semaphore: semaphore, member: member) { return .slow }
-        if old.mark != 0 { continue }
+        if old.isInFlight { continue }
       }
       let value = old.value &+ amount
       if value < 0 { return .blocked }
@@ -48,9 +81,14 @@ extension SemaphoreSet {
       marked.mark = member &+ 1
       if unsafe !image.exchangeTrusted(old.bits, marked.bits, cell) { continue }
 
-      // From here on both swaps may fail, because somebody else finished the operation for us.
+      // From here on both swaps may fail, because somebody else finished the operation for us; or the
+      // adjustment was changed meanwhile by another thread of ours whose call went through the lock, and
+      // the word came back to `old`: then it is finished as a helper would.
       let after = Adjustment(amount: holding, epoch: epoch, sequence: sequence)
-      _ = unsafe image.exchangeTrusted(before.bits, after.bits, adjustmentOffset)
+      if unsafe !image.exchangeTrusted(before.bits, after.bits, adjustmentOffset) {
+        while word(semaphore) == marked { finish(semaphore, marked) }
+        return .done
+      }
       var new = marked
       new.mark = 0
       new.pid = pid

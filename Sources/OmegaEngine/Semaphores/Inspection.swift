@@ -85,4 +85,16 @@ public struct SetStatus: Sendable {
   public var otime: Int64
   /// Time of creation or of the last change by semctl, in seconds since 1970.
   public var ctime: Int64
+
+  public init(
+    identifier: Int32, key: Int32, permissions: Permissions, semaphoreCount: Int, otime: Int64,
+    ctime: Int64
+  ) {
+    self.identifier = identifier
+    self.key = key
+    self.permissions = permissions
+    self.semaphoreCount = semaphoreCount
+    self.otime = otime
+    self.ctime = ctime
+  }
 }

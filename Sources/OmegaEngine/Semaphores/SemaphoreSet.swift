@@ -26,9 +26,12 @@ public struct SemaphoreSet {
     image.load(layout.cell(semaphore) &+ Cell.undoEpoch)
   }
 
+  /// A member's adjustment, wherever it stands.
   @inlinable
   public func adjustmentAmount(member: Int, semaphore: Int) -> Int {
-    Adjustment(bits: image.load(layout.adjustment(member, semaphore)))
+    let word = word(semaphore)
+    if word.isSolo { return word.soloMember == member ? word.soloAmount : 0 }
+    return Adjustment(bits: image.load(layout.adjustment(member, semaphore)))
       .amount(epoch: undoEpoch(semaphore))
   }
 

@@ -117,8 +117,10 @@ extension Section {
     let life = image.load32(layout.waiter(slot) + Waiter.life)
     if life & Futex.ownerDied != 0 { return true }
     let owner = set.waiterOwner(slot)
-    if set.isDead(owner.member, host) || set.memberPid(owner.member) != owner.pid { return true }
+    if set.memberPid(owner.member) != owner.pid { return true }
+    // The kernel marks this word at the thread's end, whatever ends it.
     if life != 0 { return false }
+    if set.isDead(owner.member, host) { return true }
     let thread = image.load32(layout.waiter(slot) + Waiter.thread)
     return thread != owner.pid && thread != host.tid && host.threadIsGone(thread)
   }

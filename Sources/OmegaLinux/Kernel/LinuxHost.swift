@@ -92,6 +92,21 @@ public struct LinuxHost: Host {
       image, offset, expected, until: Kernel.monotonicNanoseconds + LinuxHost.lockWait)
   }
 
+  public func waitForOwner(_ turns: Int) {
+    if turns < 200 {
+      omega_pause()
+    } else if turns < 1000 {
+      _ = omega_call(omega_call_sched_yield, 0, 0, 0, 0, 0, 0)
+    } else {
+      // Stopped, perhaps for long.
+      var time = omega_timespec(seconds: 0, nanoseconds: 100_000)
+      // SAFETY: the structure outlives the call.
+      _ = unsafe withUnsafePointer(to: &time) {
+        omega_call(omega_call_nanosleep, Int(bitPattern: $0), 0, 0, 0, 0, 0)
+      }
+    }
+  }
+
   /// Bounded waits, in nanoseconds: for the lock; between looks when life words cannot be waited for;
   /// and the insurance against two deaths at once (a sleeper that the kernel chose to wake, dying).
   static let lockWait: Int64 = 20_000_000
@@ -128,6 +143,7 @@ public struct LinuxHost: Host {
     if let mask = state.signalMask {
       state.signalMask = nil
       if omega_deliver_signals(mask) != 0 { return .interrupted }
+      omega_restore_signals(mask)
     }
     if !mustLook {
       let until = min(deadline.nanoseconds, now + 4 * LinuxHost.insurance)
@@ -187,7 +203,7 @@ public struct LinuxHost: Host {
   private func waitOnMany(
     _ image: Image, _ offset: Int, _ expected: UInt32, _ watch: WatchList, until: Int64
   ) -> Int {
-    var list = InlineArray<128, omega_waitv>(repeating: omega_waitv())
+    var list = InlineArray<64, omega_waitv>(repeating: omega_waitv())
     list[0] = waitEntry(image, offset, expected)
     for index in 0..<watch.count {
       list[index + 1] = waitEntry(image, watch.offset(index), watch.expected(index))
@@ -221,6 +237,10 @@ public struct LinuxHost: Host {
     return LinuxHost.hasEnded(stat)
   }
 
+  public func threadExists(_ tid: UInt32) -> Bool {
+    omega_call(omega_call_tkill, Int(tid), 0, 0, 0, 0, 0) != -3
+  }
+
   public func processIsGone(pid: UInt32, startTime: UInt64) -> Bool {
     if omega_call(omega_call_kill, Int(pid), 0, 0, 0, 0, 0) == -3 { return true }
     var stat = omega_stat()
@@ -241,5 +261,16 @@ public struct LinuxHost: Host {
   public func claim(_ image: Image, _ offset: Int, byteCount: Int) -> Bool {
     // SAFETY: the range is inside the mapping; populating it writes nothing.
     unsafe omega_claim(image.address(offset), byteCount) != 0
+  }
+}
+
+/// One instruction without a bus lock.
+public enum LinuxOwnerExchange: OwnerExchange {
+  @inline(__always)
+  public static func exchange(
+    _ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64
+  ) -> Bool {
+    // SAFETY: an address inside a live mapping.
+    unsafe omega_owner_exchange(image.address(offset), old, new) != 0
   }
 }

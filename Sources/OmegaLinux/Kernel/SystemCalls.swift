@@ -34,6 +34,28 @@ enum Kernel {
       Int(bitPattern: new), 0x400, 0)
   }
 
+  /// linkat(2) of an unnamed file by its descriptor alone. Since Linux 6.10 for whoever opened it,
+  /// before that ENOENT without CAP_DAC_READ_SEARCH.
+  static func link(descriptor: Int, _ new: UnsafePointer<CChar>) -> Int {
+    // SAFETY: a static string and a terminated string of ours.
+    let empty: StaticString = ""
+    return unsafe omega_call(
+      omega_call_linkat, descriptor, Int(bitPattern: empty.utf8Start), currentDirectory,
+      Int(bitPattern: new), 0x1000, 0)
+  }
+
+  /// renameat(2).
+  static func rename(_ old: UnsafePointer<CChar>, _ new: UnsafePointer<CChar>) -> Int {
+    // SAFETY: both are terminated strings of ours.
+    unsafe omega_rename(old, new)
+  }
+
+  /// fchownat(2) of a symbolic link itself.
+  static func changeLinkOwner(_ path: UnsafePointer<CChar>, _ uid: UInt32, _ gid: UInt32) -> Int {
+    // SAFETY: a terminated string of ours.
+    unsafe omega_change_link_owner(path, uid, gid)
+  }
+
   /// symlinkat(2): `path` becomes a link with this text.
   static func symlink(_ text: UnsafePointer<CChar>, _ path: UnsafePointer<CChar>) -> Int {
     // SAFETY: both are terminated strings of ours.
@@ -58,14 +80,17 @@ enum Kernel {
     omega_call(omega_call_fchown, descriptor, Int(uid), Int(gid), 0, 0, 0)
   }
 
-  /// mmap(2) of a file, shared, or of fresh memory when `descriptor` is −1; nil when refused.
-  static func map(_ descriptor: Int, _ byteCount: Int, writable: Access = .readWrite)
-    -> UnsafeMutableRawPointer?
-  {
+  /// mmap(2) of a file, shared, or of fresh memory when `descriptor` is −1; nil when refused. Takes
+  /// the address `near` if the range is free there.
+  static func map(
+    _ descriptor: Int, _ byteCount: Int, writable: Access = .readWrite,
+    near: UnsafeMutableRawPointer? = nil
+  ) -> UnsafeMutableRawPointer? {
     // MAP_NORESERVE with MAP_SHARED, or with MAP_PRIVATE | MAP_ANONYMOUS.
     let flags = descriptor >= 0 ? 0x1 | 0x4000 : 0x2 | 0x20 | 0x4000
     let result = omega_call(
-      omega_call_mmap, 0, byteCount, writable == .readWrite ? 3 : 1, flags, descriptor, 0)
+      omega_call_mmap, Int(bitPattern: near), byteCount, writable == .readWrite ? 3 : 1, flags,
+      descriptor, 0)
     if result < 0 && result > -4096 { return nil }
     // SAFETY: the kernel gave this address.
     return unsafe UnsafeMutableRawPointer(bitPattern: result)
@@ -101,6 +126,7 @@ enum Kernel {
 struct FileStatus {
   var mode: UInt32
   var uid: UInt32
+  var gid: UInt32
   var links: UInt64
   var byteCount: Int
   var inode: UInt64
@@ -108,6 +134,7 @@ struct FileStatus {
   init(_ status: omega_file_status) {
     mode = status.mode
     uid = status.uid
+    gid = status.gid
     links = status.links
     byteCount = Int(status.size)
     inode = status.inode

@@ -1,32 +1,45 @@
 import COmegaLinux
 import OmegaEngine
 
-/// Who the calling process is, as the kernel sees it now.
+/// Who the calling process is, as the kernel sees it now. Each property asks when it is read: most
+/// calls need one of them.
 struct Credentials {
-  let euid: UInt32
-  let egid: UInt32
-  private let capabilities: UInt64
+  let euid = UInt32(truncatingIfNeeded: omega_call(omega_call_geteuid, 0, 0, 0, 0, 0, 0))
 
-  init() {
-    euid = UInt32(truncatingIfNeeded: omega_call(omega_call_geteuid, 0, 0, 0, 0, 0, 0))
-    egid = UInt32(truncatingIfNeeded: omega_call(omega_call_getegid, 0, 0, 0, 0, 0, 0))
-    capabilities = Credentials.effectiveCapabilities()
+  var egid: UInt32 {
+    UInt32(truncatingIfNeeded: omega_call(omega_call_getegid, 0, 0, 0, 0, 0, 0))
   }
 
   /// CAP_IPC_OWNER: overrides missing mode bits.
-  var capabilityToOwn: CapabilityToOwn { capabilities & 1 << 15 != 0 ? .held : .missing }
+  var capabilityToOwn: CapabilityToOwn {
+    Credentials.effectiveCapabilities() & 1 << 15 != 0 ? .held : .missing
+  }
   /// CAP_SYS_ADMIN: may IPC_SET and IPC_RMID what others own.
-  var isAdministrator: Bool { capabilities & 1 << 21 != 0 }
+  var isAdministrator: Bool { Credentials.effectiveCapabilities() & 1 << 21 != 0 }
 
   /// The effective group or a supplementary one.
   func isInGroup(_ group: UInt32) -> Bool {
     if group == egid { return true }
-    var groups = InlineArray<1024, UInt32>(repeating: 0)
-    // SAFETY: getgroups fills at most the 1024 entries it is told of.
+    var groups = InlineArray<128, UInt32>(repeating: 0)
+    // SAFETY: getgroups fills at most the 128 entries it is told of.
     let count = unsafe withUnsafeMutablePointer(to: &groups) { list in
-      omega_call(omega_call_getgroups, 1024, Int(bitPattern: list), 0, 0, 0, 0)
+      omega_call(omega_call_getgroups, 128, Int(bitPattern: list), 0, 0, 0, 0)
     }
-    for index in 0..<max(0, min(count, 1024)) where groups[index] == group { return true }
+    if count == -22 { return Credentials.isInLongList(group) }
+    for index in 0..<max(0, min(count, 128)) where groups[index] == group { return true }
+    return false
+  }
+
+  /// More groups than belong on a small stack; at most NGROUPS_MAX, 65536.
+  @inline(never)
+  private static func isInLongList(_ group: UInt32) -> Bool {
+    let most = 65536
+    // SAFETY: memory of our own with room for as many; unmapped after its last use.
+    guard let memory = unsafe Kernel.map(-1, 4 * most) else { return false }
+    defer { unsafe Kernel.unmap(memory, 4 * most) }
+    let list = unsafe memory.assumingMemoryBound(to: UInt32.self)
+    let count = omega_call(omega_call_getgroups, most, Int(bitPattern: list), 0, 0, 0, 0)
+    for index in 0..<max(0, min(count, most)) where unsafe list[index] == group { return true }
     return false
   }
 

@@ -20,12 +20,31 @@ extension Namespace {
       unsafe leave(handle)
       if let result { return result }
     }
+    if unsafe timeout == nil && count &- 2 <= 6, let operations = unsafe operations,
+      unsafe operateSeveral(identifier, operations, count: Int(count))
+    {
+      return 0
+    }
     return unsafe operateSlow(identifier, operations, count: count, timeout: timeout)
+  }
+
+  /// Two to eight operations the lock-free way. A timeout does not matter to a call that succeeds, but
+  /// an invalid one must be refused: the caller passes none.
+  @inline(never)
+  private func operateSeveral(
+    _ identifier: Int32, _ operations: UnsafeMutableRawPointer, count: Int
+  ) -> Bool {
+    // SAFETY: the pointer is asked about before it is used.
+    guard unsafe omega_readable(operations, 6 * count) != 0,
+      count <= limits.operationsPerCall, let handle = unsafe enter(identifier)
+    else { return false }
+    defer { unsafe leave(handle) }
+    return unsafe Namespace.fastMany(handle, ReadableBytes(address: operations), count: count) == 0
   }
 
   /// The lock-free path of one operation; nil when it is not decided here.
   @inline(__always)
-  fileprivate static func fast(_ handle: HandlePointer, _ operation: Operation) -> Int32? {
+  static func fast(_ handle: HandlePointer, _ operation: Operation) -> Int32? {
     // SAFETY: the handle is entered; the identity page lives as long as the process; the semaphore's
     // index is compared with the layout's count before its cell is touched.
     let pid = unsafe omega_identity().pointee.pid
@@ -79,7 +98,7 @@ extension Namespace {
     }
   }
 
-  @inline(never)
+  @inline(__always)
   private static func fastUndo(
     _ handle: HandlePointer, _ operation: Operation, _ pid: UInt32
   ) -> Int32? {
@@ -88,16 +107,73 @@ extension Namespace {
       operation.amount != 0
     else { return nil }  // An operation of 0 makes an undo record even so.
     let member = unsafe Int(handle.pointee.member)
-    guard unsafe handle.pointee.set.isArmed(member), unsafe beginUndo(handle) else { return nil }
-    let semaphore = operation.semaphore
-    let result = unsafe handle.pointee.set.fastOperateUndo(
-      semaphore: semaphore, amount: operation.amount, pid: pid, member: member)
+    guard unsafe handle.pointee.set.isArmed(member) else { return nil }
+    let image = unsafe handle.pointee.set.image
+    let cell = SetLayout.headerByteCount &+ 64 &* operation.semaphore
+    let result = unsafe SemaphoreSet.tryOperateUndo(
+      image, cell: cell, amount: operation.amount, pid: pid, member: member)
+    if result == .done {
+      unsafe SemaphoreSet.noteTime(image, cell: cell, omega_seconds())
+      return 0
+    }
+    return unsafe fastUndoContended(handle, operation, pid, result)
+  }
+
+  @inline(never)
+  private static func fastUndoContended(
+    _ handle: HandlePointer, _ operation: Operation, _ pid: UInt32, _ first: FastResult
+  ) -> Int32? {
+    // SAFETY: as in `fastUndo`.
+    guard first == .slow else { return outcome(first, operation) }
+    guard unsafe beginUndo(handle) else { return nil }
+    let set = unsafe handle.pointee.set
+    let result = unsafe set.fastOperateUndo(
+      semaphore: operation.semaphore, amount: operation.amount, pid: pid,
+      member: Int(handle.pointee.member))
     unsafe endUndo(handle)
     if result == .done {
       unsafe SemaphoreSet.noteTime(
-        handle.pointee.set.image, cell: handle.pointee.set.layout.cell(semaphore), omega_seconds())
+        set.image, cell: set.layout.cell(operation.semaphore), omega_seconds())
     }
     return outcome(result, operation)
+  }
+
+  /// Several operations without the lock: 0 when all were done, nil when the lock's owner must decide.
+  @inline(__always)
+  static func fastMany(
+    _ handle: HandlePointer, _ operations: ReadableBytes, count: Int
+  ) -> Int32? {
+    // SAFETY: as in `fast`.
+    let pid = unsafe omega_identity().pointee.pid
+    let set = unsafe handle.pointee.set
+    guard
+      unsafe pid != 0 && handle.pointee.state == set.stateWord
+        && handle.pointee.generation == omega_credentials() && handle.pointee.memberPid == pid
+    else { return nil }
+    let member = unsafe Int(handle.pointee.member)
+    let tid = unsafe omega_thread().pointee.tid
+    guard unsafe set.isArmed(member) && omega_thread().pointee.pid == pid else { return nil }
+    // Read once: another thread may change them, and the semaphores' numbers are checked here.
+    var copy = InlineArray<8, UInt64>(repeating: 0)
+    var alters = false
+    for index in 0..<count {
+      let operation = operations.operation(index)
+      if operation.semaphore >= set.layout.semaphoreCount { return nil }
+      if unsafe operation.usesUndo && handle.pointee.hasRecord == 0 { return nil }
+      if operation.amount != 0 { alters = true }
+      copy[index] = operation.bits
+    }
+    guard unsafe handle.pointee.granted & (alters ? Permissions.alter : Permissions.read) != 0
+    else { return nil }
+    guard unsafe beginUndo(handle) else { return nil }
+    let result = set.fastOperateMany(
+      LinuxOwnerExchange.self, count: count, pid: pid, tid: tid, member: member
+    ) { Operation(bits: copy[$0]) }
+    unsafe endUndo(handle)
+    guard result == .done else { return nil }
+    unsafe SemaphoreSet.noteTime(
+      set.image, cell: set.layout.cell(Operation(bits: copy[0]).semaphore), omega_seconds())
+    return 0
   }
 
   /// One fast operation with undo at a time: a second one, on another thread or in a signal handler,
@@ -129,32 +205,63 @@ extension Namespace {
     timeout: UnsafeMutableRawPointer?
   ) -> Int32 {
     do throws(Errno) {
-      let deadline: Deadline?
-      var timeoutIsValid = true
-      if let timeout = unsafe timeout {
-        let time = unsafe try UserMemory(timeout).readable(16)
-        deadline = Deadline(
-          seconds: time.load(0, as: Int64.self), nanoseconds: time.load(8, as: Int64.self))
-        timeoutIsValid = deadline != nil
-      } else {
-        deadline = .never
+      let start = try unsafe startCall(identifier, operations, count: count, timeout: timeout)
+      if let sleeper = unsafe start {
+        defer { unsafe leave(sleeper.handle) }
+        let set = unsafe sleeper.handle.pointee.set
+        try unsafe set.sleep(LinuxHost(), slot: sleeper.slot, deadline: sleeper.deadline)
       }
-      let count = Int(UInt32(truncatingIfNeeded: count))
-      if count > limits.operationsPerCall { throw .argumentListTooLong }
-      if count == 0 { throw .invalid }
-      let bytes = try unsafe UserMemory(operations).readable(6 * count)
-      var copy = InlineArray<500, UInt64>(repeating: 0)
-      for index in 0..<count { copy[index] = bytes.operation(index).bits }
-      if identifier < 0 { throw .invalid }
-      guard timeoutIsValid, let deadline else { throw .invalid }
-
-      let handle = unsafe try self.handle(identifier, count: count, copy)
-      defer { unsafe leave(handle) }
-      unsafe try run(handle, count: count, deadline: deadline, copy)
       return 0
     } catch {
       return -error.rawValue
     }
+  }
+
+  /// A call that has to sleep; its handle stays entered.
+  @unsafe
+  private struct Sleeper {
+    var handle: HandlePointer
+    var slot: Int
+    var deadline: Deadline
+  }
+
+  /// The call up to its end or its sleep, nil when it is done. A frame of its own: it holds a copy of
+  /// the operations, which a sleeping thread with a small stack should not pay for.
+  @inline(never)
+  private func startCall(
+    _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, count: UInt,
+    timeout: UnsafeMutableRawPointer?
+  ) throws(Errno) -> Sleeper? {
+    let deadline: Deadline?
+    var timeoutIsValid = true
+    if let timeout = unsafe timeout {
+      let time = try unsafe UserMemory(timeout).readable(16)
+      deadline = Deadline(
+        seconds: time.load(0, as: Int64.self), nanoseconds: time.load(8, as: Int64.self))
+      timeoutIsValid = deadline != nil
+    } else {
+      deadline = .never
+    }
+    let count = Int(UInt32(truncatingIfNeeded: count))
+    if count > limits.operationsPerCall { throw .argumentListTooLong }
+    if count == 0 { throw .invalid }
+    let bytes = try unsafe UserMemory(operations).readable(6 * count)
+    var copy = InlineArray<500, UInt64>(repeating: 0)
+    for index in 0..<count { copy[index] = bytes.operation(index).bits }
+    if identifier < 0 { throw .invalid }
+    guard timeoutIsValid, let deadline else { throw .invalid }
+
+    let handle = unsafe try self.handle(identifier, count: count, copy)
+    do throws(Errno) {
+      if let sleeper = try unsafe run(handle, count: count, deadline: deadline, copy) {
+        return unsafe sleeper
+      }
+    } catch {
+      unsafe leave(handle)
+      throw error
+    }
+    unsafe leave(handle)
+    return nil
   }
 
   /// The entered handle. A set that may not be opened still tells its size: EFBIG comes before EACCES.
@@ -175,7 +282,7 @@ extension Namespace {
   private func run(
     _ handle: HandlePointer, count: Int, deadline: Deadline,
     _ operations: borrowing InlineArray<500, UInt64>
-  ) throws(Errno) {
+  ) throws(Errno) -> Sleeper? {
     // SAFETY: the handle is entered.
     let host = LinuxHost()
     let set = unsafe handle.pointee.set
@@ -197,7 +304,7 @@ extension Namespace {
       let only = Operation(bits: operations[0])
       if let result = unsafe spin(handle, only, mayWait: mayWait) {
         if result != 0 { throw Errno(rawValue: -result) }
-        return
+        return nil
       }
     }
     if mayWait { try unsafe claim(handle, host, .sleeping) }
@@ -210,7 +317,8 @@ extension Namespace {
         patience: mayWait ? .mayWait : .none
       ) { index in unsafe Operation(bits: words[index]) }
     }
-    if case .asleep(let slot) = outcome { try set.sleep(host, slot: slot, deadline: until) }
+    guard case .asleep(let slot) = outcome else { return nil }
+    return unsafe Sleeper(handle: handle, slot: slot, deadline: until)
   }
 
   /// Spins for a single operation that is blocked: a hand-over between running processes takes a

@@ -1,0 +1,179 @@
+/// `Descriptor.status`.
+///
+/// | value | the call's words | what a finder of a dead owner does |
+/// |---|---|---|
+/// | idle | none is marked, or a handler took the call back | gives back what is marked |
+/// | undecided | some are marked | gives them back their old words |
+/// | decided | each is marked or already new | gives them their new words |
+public enum DescriptorStatus {
+  @inlinable static var idle: UInt64 { 0 }
+  @inlinable static var undecided: UInt64 { 1 }
+  @inlinable static var decided: UInt64 { 2 }
+
+  @inlinable @inline(__always)
+  static func word(_ status: UInt64, count: Int, tid: UInt32, sequence: UInt64) -> UInt64 {
+    status | UInt64(truncatingIfNeeded: count) << 8 | UInt64(tid & 0x3F_FFFF) << 16 | sequence << 40
+  }
+}
+
+/// A compare-and-swap that need only be atomic against signal handlers of the calling thread.
+///
+/// Words of a call in flight are changed by nobody else while its owner lives, so a plain
+/// compare-and-exchange instruction without a bus lock is enough for the owner.
+public protocol OwnerExchange {
+  static func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool
+}
+
+/// The words of a call of several operations, as its owner sees them: a copy of the descriptor's entries.
+struct SeveralWords {
+  var count = 0
+  var cells = InlineArray<8, Int>(repeating: 0)
+  var old = InlineArray<8, UInt64>(repeating: 0)
+  var new = InlineArray<8, UInt64>(repeating: 0)
+}
+
+extension SemaphoreSet {
+  /// A call of several operations on at most eight semaphores, none of them slept on or held by others.
+  ///
+  /// The words are marked one by one with a compare-and-swap each; the call happens when the
+  /// descriptor's status becomes `decided`; then the words get their new contents. Whoever meets a
+  /// marked word waits for its owner, and if that is dead finishes or takes back the call from the
+  /// descriptor. A signal handler that meets a call of its own thread does the same.
+  ///
+  /// `.slow` for everything but success: the lock's owner then decides. Only one such call of a
+  /// member may be on its way, the member's slot is claimed, and every semaphore exists: the caller
+  /// sees to it.
+  @inline(__always)
+  public func fastOperateMany<X: OwnerExchange>(
+    _ exchange: X.Type, count: Int, pid: UInt32, tid: UInt32, member: Int,
+    _ operation: (Int) -> Operation
+  ) -> FastResult {
+    var words = SeveralWords()
+    guard prepare(&words, count, pid, member, operation) else { return .slow }
+    let descriptor = layout.descriptor(member)
+    // SAFETY: (here and below) offsets of a claimed member slot and of existing semaphores.
+    let last = unsafe image.loadTrusted(descriptor &+ Descriptor.status) >> 40
+    let sequence = (last &+ 1) & 0xFF_FFFF
+    for index in 0..<words.count {
+      let entry = descriptor &+ Descriptor.entry(index)
+      unsafe image.storeTrusted(UInt64(words.cells[index]), entry)
+      unsafe image.storeTrusted(words.old[index], entry &+ 8)
+      unsafe image.storeTrusted(words.new[index], entry &+ 16)
+    }
+    let undecided = DescriptorStatus.word(
+      DescriptorStatus.undecided, count: words.count, tid: tid, sequence: sequence)
+    // Release: who sees a mark finds the entries.
+    unsafe image.storeTrusted(undecided, descriptor &+ Descriptor.status)
+    for index in 0..<words.count {
+      let old = words.old[index]
+      let marked = SemaphoreWord(bits: old).markedAsOneOfSeveral(member: member, sequence: sequence)
+      if unsafe !image.exchangeTrusted(old, marked.bits, words.cells[index]) {
+        words.count = index
+        release(exchange, words, words.old, member, sequence)
+        _ = X.exchange(image, descriptor &+ Descriptor.status, undecided, undecided & ~0xFF)
+        return .slow
+      }
+    }
+    // The call happens here, unless a signal handler of this thread took it back.
+    let decided = undecided &+ (DescriptorStatus.decided &- DescriptorStatus.undecided)
+    guard X.exchange(image, descriptor &+ Descriptor.status, undecided, decided) else {
+      release(exchange, words, words.old, member, sequence)
+      return .slow
+    }
+    // The status stays decided: no word is marked with this sequence any more, and the next call has
+    // another.
+    release(exchange, words, words.new, member, sequence)
+    return .done
+  }
+
+  /// Evaluates the operations on the words as they are now. False when the call cannot simply succeed,
+  /// or a word is not free for it.
+  @inline(__always)
+  private func prepare(
+    _ words: inout SeveralWords, _ count: Int, _ pid: UInt32, _ member: Int,
+    _ operation: (Int) -> Operation
+  ) -> Bool {
+    for index in 0..<count {
+      let current = operation(index)
+      let cell = layout.cell(current.semaphore)
+      var place = 0
+      while place < words.count && words.cells[place] != cell { place &+= 1 }
+      if place == words.count {
+        guard place < Descriptor.capacity else { return false }
+        let word = unsafe SemaphoreWord(bits: image.loadTrusted(cell))
+        guard word.isFree || word.isSolo(of: member) else { return false }
+        words.cells[place] = cell
+        words.old[place] = word.bits
+        words.new[place] = word.bits
+        words.count = place &+ 1
+      }
+      var word = SemaphoreWord(bits: words.new[place])
+      let value = word.value &+ current.amount
+      guard current.amount == 0 ? value == 0 : value >= 0 && value <= Limit.semaphoreValue else {
+        return false
+      }
+      if current.usesUndo {
+        let holding = (word.isSolo ? word.soloAmount : 0) &- current.amount
+        guard SemaphoreWord.fitsSolo(holding) else { return false }
+        word.setSolo(member: member, amount: holding)
+      }
+      word.value = value
+      word.pid = pid
+      words.new[place] = word.bits
+    }
+    return true
+  }
+
+  /// Gives the marked words their contents.
+  @inline(__always)
+  private func release<X: OwnerExchange>(
+    _ exchange: X.Type, _ words: borrowing SeveralWords, _ contents: InlineArray<8, UInt64>,
+    _ member: Int, _ sequence: UInt64
+  ) {
+    for index in 0..<words.count {
+      let old = SemaphoreWord(bits: words.old[index])
+      let marked = old.markedAsOneOfSeveral(member: member, sequence: sequence)
+      _ = X.exchange(image, words.cells[index], marked.bits, contents[index])
+    }
+  }
+}
+
+extension Section {
+  /// Waits for, or settles, the call of several operations that a word belongs to.
+  mutating func settleSeveral(_ member: Int, _ turns: Int) {
+    guard member >= 0 && member < SetLayout.memberCapacity else { return }
+    let status = image.load(layout.descriptor(member) + Descriptor.status)
+    let isOurs = set.memberPid(member) == host.pid
+    if isOurs && UInt32(truncatingIfNeeded: status >> 16 & 0x3F_FFFF) == host.tid {
+      resolveSeveral(member)  // Our own thread's, below the signal handler that we are in.
+    } else if set.isDead(member, host) {
+      resolveSeveral(member)
+    } else {
+      host.waitForOwner(turns)
+    }
+  }
+
+  /// Finishes or takes back a member's call of several operations whose owner cannot go on.
+  mutating func resolveSeveral(_ member: Int) {
+    let descriptor = layout.descriptor(member)
+    let status = image.load(descriptor + Descriptor.status)
+    let phase = status & 0xFF
+    // Idle too: a handler may have taken the call back before its owner marked the last word.
+    let field = phase == DescriptorStatus.decided ? 16 : 8
+    for index in 0..<min(Int(status >> 8 & 0xFF), Descriptor.capacity) {
+      let entry = descriptor + Descriptor.entry(index)
+      let semaphore = (Int(truncatingIfNeeded: image.load(entry)) - layout.cell(0)) / 64
+      guard semaphore >= 0 && semaphore < layout.semaphoreCount else { continue }
+      let old = SemaphoreWord(bits: image.load(entry + 8))
+      let marked = old.markedAsOneOfSeveral(member: member, sequence: status >> 40)
+      host.crashPoint()
+      _ = set.exchange(semaphore, marked, SemaphoreWord(bits: image.load(entry + field)))
+    }
+    if phase == DescriptorStatus.idle { return }
+    host.crashPoint()
+    image.store(status & ~0xFF, descriptor + Descriptor.status)
+    if phase == DescriptorStatus.decided {
+      image.store(UInt64(bitPattern: host.now()), Header.otime)
+    }
+  }
+}
