@@ -10,7 +10,9 @@ extension SemaphoreSet {
   ///
   /// The corresponding C function is `semctl` with `GETVAL`.
   public func value(of semaphore: Int = 0) throws(IPCError) -> Int {
-    Int(try control(.read, semaphore, Command.getValue))
+    let result = namespace.host.value(identifier, Int32(clamping: semaphore))
+    if result < 0 { throw failure(.read, -result, semaphore) }
+    return Int(result)
   }
 
   /// Sets a semaphore's value, 0…32767; what processes would undo of it is forgotten. Needs

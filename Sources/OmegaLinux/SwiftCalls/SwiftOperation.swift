@@ -7,15 +7,17 @@ import OmegaEngine
 extension Namespace {
   /// `semop` with one operation: 0 or a negative errno. Blocks.
   ///
-  /// Not generic and not inlined elsewhere, so that the lock-free path is compiled once, here.
+  /// Not generic and not inlined elsewhere, so that the lock-free path is compiled once, here; and no
+  /// memory is passed, which would cost a stack protector.
   @inline(never)
   public func operate(_ identifier: Int32, _ operation: Operation) -> Int32 {
-    var buffer = OperationBuffer<1>()
-    buffer.set(0, operation)
-    // SAFETY: the buffer holds one operation and outlives the call.
-    return unsafe buffer.withBytes { bytes in
-      unsafe operate(identifier, bytes, count: 1, timeout: nil)
+    if let handle = unsafe enter(identifier) {
+      // SAFETY: the handle is entered.
+      let result = unsafe Namespace.fast(handle, operation)
+      unsafe leave(handle)
+      if let result { return result }
     }
+    return operate(identifier, count: 1, timeout: nil) { _ in operation }
   }
 
   /// `semtimedop`, for calls of any number of operations: 0 or a negative errno. Blocks for as long
