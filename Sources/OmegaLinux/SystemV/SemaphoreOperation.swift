@@ -11,25 +11,35 @@ extension Namespace {
     _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, count: UInt,
     timeout: UnsafeMutableRawPointer?
   ) -> Int32 {
-    // SAFETY: the pointer is asked about before it is used.
-    if unsafe count == 1 && timeout == nil,
-      let operations = unsafe operations, unsafe omega_readable(operations, 6) != 0,
-      let handle = unsafe enter(identifier)
-    {
-      let result = unsafe Namespace.fast(handle, ReadableBytes(address: operations).operation(0))
-      unsafe leave(handle)
-      if let result { return result }
-    }
-    if unsafe timeout == nil && count &- 2 <= 6, let operations = unsafe operations,
-      unsafe operateSeveral(identifier, operations, count: Int(count))
-    {
-      return 0
+    // SAFETY: the pointers are asked about before they are used.
+    if unsafe timeout == nil || Namespace.isTimeout(timeout) {
+      if count == 1,
+        let operations = unsafe operations, unsafe omega_readable(operations, 6) != 0,
+        let handle = unsafe enter(identifier)
+      {
+        let result = unsafe Namespace.fast(handle, ReadableBytes(address: operations).operation(0))
+        unsafe leave(handle)
+        if let result { return result }
+      }
+      if count &- 2 <= 6, let operations = unsafe operations,
+        unsafe operateSeveral(identifier, operations, count: Int(count))
+      {
+        return 0
+      }
     }
     return unsafe operateSlow(identifier, operations, count: count, timeout: timeout)
   }
 
-  /// Two to eight operations the lock-free way. A timeout does not matter to a call that succeeds, but
-  /// an invalid one must be refused: the caller passes none.
+  /// Whether it is a valid timeout, which does not matter to a call that succeeds at once. Anything
+  /// else is left to the slow path, which knows the order of errors.
+  @inline(never)
+  private static func isTimeout(_ timeout: UnsafeMutableRawPointer?) -> Bool {
+    guard let time = try? unsafe UserMemory(timeout).readable(16) else { return false }
+    return time.load(0, as: Int64.self) >= 0
+      && time.load(8, as: UInt64.self) < 1_000_000_000
+  }
+
+  /// Two to eight operations the lock-free way.
   @inline(never)
   private func operateSeveral(
     _ identifier: Int32, _ operations: UnsafeMutableRawPointer, count: Int
