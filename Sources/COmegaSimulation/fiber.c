@@ -62,3 +62,15 @@ void omega_fiber_yield(struct omega_fiber *fiber) {
   if (_setjmp(fiber->context) != 0) return;
   _longjmp(scheduler, 1);
 }
+
+uint64_t omega_digest(uint64_t digest, const void *words, size_t count) {
+  const uint64_t *word = words;
+  for (size_t index = 0; index < count; index++) {
+    if (word[index] == 0) continue;
+    uint64_t x = (digest ^ (word[index] + (index << 40))) * UINT64_C(0x9E3779B97F4A7C15);
+    x ^= x >> 32;
+    x *= UINT64_C(0xD6E8FEB86659FD93);
+    digest = (x ^ x >> 29) + word[index];
+  }
+  return digest;
+}

@@ -172,14 +172,20 @@ package struct Explorer {
 
   private func moves() -> [Move] {
     var moves: [Move] = []
+    var waiting: [Move] = []
     for thread in world.state.threads.indices where world.state.threads[thread].status == .ready {
       if world.state.threads[thread].isPrivateAccess {
         moves = [.run(thread)]
         if killsLeft > 0 { moves.append(.kill(world.state.threads[thread].process)) }
         return moves
       }
-      moves.append(.run(thread))
+      if world.state.threads[thread].waitsForStore {
+        waiting.append(.run(thread))
+      } else {
+        moves.append(.run(thread))
+      }
     }
+    if moves.isEmpty { moves = waiting }
     if killsLeft > 0 {
       for process in world.state.processes.indices
       where !world.state.processes[process].hasEnded && isKillPoint(process) {

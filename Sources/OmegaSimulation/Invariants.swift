@@ -102,8 +102,8 @@ extension Simulation {
       if !word.isSlow && !(single.isEmpty && complex == 0) {
         return "semaphore \(semaphore): sleepers and no slow bit"
       }
-      if word.epoch != epoch(semaphore) & 0x1F { return "semaphore \(semaphore): epoch" }
-      if word.mark == 0, let broken = brokenHolders(semaphore, word) { return broken }
+      if word.epoch != epoch(semaphore) & 0xF { return "semaphore \(semaphore): epoch" }
+      if !word.isInFlight, let broken = brokenHolders(semaphore, word) { return broken }
     }
     return nil
   }

@@ -30,7 +30,9 @@ extension Simulation {
   }
 
   func adjustment(_ member: Int, _ semaphore: Int) -> Int {
-    Adjustment(bits: settled(layout.adjustment(member, semaphore)))
+    let word = semaphoreWord(semaphore)
+    if word.isSolo { return word.soloMember == member ? word.soloAmount : 0 }
+    return Adjustment(bits: settled(layout.adjustment(member, semaphore)))
       .amount(epoch: epoch(semaphore))
   }
 
@@ -54,8 +56,20 @@ extension Simulation {
     }
   }
 
+  /// The semaphore's word; while a call of several operations has it, what that call makes of it.
   func semaphoreWord(_ semaphore: Int) -> SemaphoreWord {
-    SemaphoreWord(bits: settled(layout.cell(semaphore)))
+    let word = SemaphoreWord(bits: settled(layout.cell(semaphore)))
+    guard word.isOneOfSeveral else { return word }
+    let descriptor = layout.descriptor(word.severalMember)
+    let status = world.image.peek(descriptor + Descriptor.status)
+    let field = status & 0xFF == DescriptorStatus.decided ? 16 : 8
+    for index in 0..<Int(status >> 8 & 0xFF) {
+      let entry = descriptor + Descriptor.entry(index)
+      if world.image.peek(entry) == UInt64(layout.cell(semaphore)) {
+        return SemaphoreWord(bits: world.image.peek(entry + field))
+      }
+    }
+    return word
   }
 
   /// What a fast operation with SEM_UNDO has yet to add to the member's adjustment.

@@ -1,3 +1,13 @@
+/// The owner's compare-and-exchange without a bus lock: another processor can come between its load
+/// and its store.
+enum SimulatedOwnerExchange: OwnerExchange {
+  static func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool {
+    if image.load(offset) != old { return false }
+    image.store(new, offset)
+    return true
+  }
+}
+
 /// The engine's host in a simulation: one simulated thread.
 struct SimulatedHost: Host {
   let world: World
@@ -16,7 +26,7 @@ struct SimulatedHost: Host {
   }
 
   func now() -> Int64 { 1_000_000 + world.state.nanoseconds / 1_000_000_000 }
-  func pause() { world.hostPoint(.system, 0) }
+  func pause() { world.pointless() }
   /// Nothing: every access to the image is a point already.
   func crashPoint() {}
   /// Spinning would only lengthen the schedules.
@@ -88,7 +98,7 @@ struct SimulatedHost: Host {
     world.state.threads[thread].pendingWord = Int(bitPattern: state.pending)
   }
 
-  func waitForOwner(_ turns: Int) { world.hostPoint(.system, 0) }
+  func waitForOwner(_ turns: Int) { world.pointless() }
 
   func sleep(
     _ image: Image, _ offset: Int, expected: UInt32, deadline: Deadline, watch given: WatchList,
@@ -143,6 +153,13 @@ struct SimulatedHost: Host {
       }
     world.observe(gone ? 1 : 0)
     return gone
+  }
+
+  func threadExists(_ tid: UInt32) -> Bool {
+    world.hostPoint(.system, 0)
+    let exists = world.state.fault == .trustsTheDead || !world.threadHasEnded(tid)
+    world.observe(exists ? 1 : 0)
+    return exists
   }
 
   func processIsGone(pid: UInt32, startTime: UInt64) -> Bool {

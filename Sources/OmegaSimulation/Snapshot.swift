@@ -15,6 +15,7 @@ extension Simulation {
     return [
       Region(offset: 0, byteCount: layout.journal + 16 * 160),
       Region(offset: layout.members, byteCount: 64 * places),
+      Region(offset: layout.descriptors, byteCount: Descriptor.byteCount * places),
       Region(
         offset: layout.adjustments,
         byteCount: layout.adjustmentStride * places),
@@ -28,13 +29,9 @@ extension Simulation {
     let image = world.image
     let journalEnd = layout.journalEntry(Int(image.peek(Header.journalCount)))
     for region in regions {
-      let end = region.offset == 0 ? journalEnd : region.offset + region.byteCount
-      var offset = region.offset
-      while offset < end {
-        let word = image.peek(offset)
-        if word != 0 { digest = mix(digest, word &+ UInt64(offset) << 40) }
-        offset += 8
-      }
+      let byteCount = region.offset == 0 ? journalEnd : region.byteCount
+      digest = mix(digest, UInt64(region.offset))
+      digest = world.digest(digest, region.offset, byteCount)
     }
     for thread in world.state.threads.indices where world.state.threads[thread].status != .absent {
       digest = mix(digest, digestOf(thread: thread))
@@ -53,7 +50,7 @@ extension Simulation {
     let flags =
       UInt64(state.status.rawValue) | UInt64(state.access.rawValue) << 8
       | (state.looksAround ? 1 << 16 : 0) | (state.hasResult ? 1 << 17 : 0)
-      | (state.isPrivateAccess ? 1 << 18 : 0)
+      | (state.isPrivateAccess ? 1 << 18 : 0) | (state.waitsForStore ? 1 << 19 : 0)
     var digest = mix(flags, UInt64(state.position))
     digest = mix(digest, UInt64(state.offset))
     digest = mix(digest, state.history)
@@ -79,7 +76,10 @@ extension Simulation {
     if offset < SetLayout.headerByteCount { return "header+\(offset)" }
     if offset < layout.journal { return part("cell", offset - SetLayout.headerByteCount, 64) }
     if offset < layout.members { return "journal+\(offset - layout.journal)" }
-    if offset < layout.adjustments { return part("member", offset - layout.members, 64) }
+    if offset < layout.descriptors { return part("member", offset - layout.members, 64) }
+    if offset < layout.adjustments {
+      return part("descriptor", offset - layout.descriptors, Descriptor.byteCount)
+    }
     if offset < layout.waiters {
       return part("adjustment", offset - layout.adjustments, layout.adjustmentStride)
     }

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #pragma clang assume_nonnull begin
 
@@ -31,6 +32,9 @@ void omega_fiber_make(struct omega_fiber *fiber, void *stack, size_t byte_count,
 void omega_fiber_resume(struct omega_fiber *fiber);
 // Returns to the scheduler. Called by the fiber that runs.
 void omega_fiber_yield(struct omega_fiber *fiber);
+
+// Combines `count` words into a digest; zeros leave it alone, so unused memory costs little.
+uint64_t omega_digest(uint64_t digest, const void *words, size_t count);
 
 #pragma clang assume_nonnull end
 

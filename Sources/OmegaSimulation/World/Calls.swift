@@ -93,6 +93,9 @@ extension World {
       if result != .success { throw result }
       return
     }
+    if call.count >= 2 && call.count <= 8 && call.timeout == nil && fastMany(call, process, host) {
+      return
+    }
     var undo = false
     for index in 0..<call.count {
       let operation = operation(call, index)
@@ -132,11 +135,15 @@ extension World {
       guard operation.amount != 0, member >= 0 && state.processes[process].hasRecord,
         set.isArmed(member), !state.processes[process].undoBusy
       else { return nil }
-      state.processes[process].undoBusy = true
       // SAFETY: simulated images check every offset.
-      result = unsafe set.fastOperateUndo(
-        semaphore: semaphore, amount: operation.amount, pid: host.pid, member: member)
-      state.processes[process].undoBusy = false
+      result = unsafe SemaphoreSet.tryOperateUndo(
+        image, cell: cell, amount: operation.amount, pid: host.pid, member: member)
+      if result == .slow {
+        state.processes[process].undoBusy = true
+        result = set.fastOperateUndo(
+          semaphore: semaphore, amount: operation.amount, pid: host.pid, member: member)
+        state.processes[process].undoBusy = false
+      }
     } else {
       // SAFETY: as above.
       result = unsafe SemaphoreSet.tryOperate(
@@ -156,6 +163,31 @@ extension World {
     case .blocked: return operation.refusesToWait ? .again : nil
     case .slow: return nil
     }
+  }
+
+  /// Several operations without the lock; false when the lock's owner must decide.
+  private func fastMany(_ call: Call, _ process: Int, _ host: SimulatedHost) -> Bool {
+    observe(process)
+    let member = state.processes[process].member
+    guard SetState.of(set.stateWord) == SetState.live, member >= 0, set.isArmed(member) else {
+      return false
+    }
+    for index in 0..<call.count {
+      let operation = operation(call, index)
+      if operation.semaphore >= layout.semaphoreCount { return false }
+      if operation.usesUndo && !state.processes[process].hasRecord { return false }
+    }
+    if state.processes[process].undoBusy { return false }
+    state.processes[process].undoBusy = true
+    let result = set.fastOperateMany(
+      SimulatedOwnerExchange.self, count: call.count, pid: host.pid, tid: host.tid, member: member
+    ) { operation(call, $0) }
+    state.processes[process].undoBusy = false
+    guard result == .done else { return false }
+    // SAFETY: simulated images check every offset.
+    unsafe SemaphoreSet.noteTime(
+      image, cell: layout.cell(operation(call, 0).semaphore), host.now())
+    return true
   }
 
   /// What a thread reads of its process's handle, which other threads of it may change.

@@ -48,6 +48,16 @@ extension World {
     stop(thread, access, offset)
   }
 
+  /// A turn of a loop that waits for somebody else's store: not taken again before there was one.
+  func pointless() {
+    let thread = state.current
+    if thread < 0 || state.mode == .direct { return }
+    state.threads[thread].waitsForStore = true
+    state.threads[thread].isPrivateAccess = false
+    state.threads[thread].isKillPoint = true
+    stop(thread, .system, 0)
+  }
+
   private func stop(_ thread: Int, _ access: Access, _ offset: Int) {
     state.threads[thread].status = .ready
     state.threads[thread].access = access
@@ -91,7 +101,7 @@ enum AccessClass {
       }
     }
     if offset < layout.members { return .ownersOnly }
-    if offset < layout.adjustments {
+    if offset < layout.descriptors {
       return (offset - layout.members) & 63 == Member.record ? .ownersOnly : .shared
     }
     if offset < layout.waiters { return .shared }

@@ -39,6 +39,8 @@ struct SimulatedThread {
   /// It asked to look around from time to time, because its watch list is incomplete.
   var looksAround = false
   var hasResult = false
+  /// It looks again only after another thread has stored something.
+  var waitsForStore = false
   var process = 0
   var tid: UInt32 = 0
   var offset = 0

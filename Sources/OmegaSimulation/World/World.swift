@@ -92,6 +92,13 @@ struct World {
     unsafe memory.pointee.programs[program][position]
   }
 
+  /// Combines a part of the image into a digest.
+  func digest(_ digest: UInt64, _ offset: Int, _ byteCount: Int) -> UInt64 {
+    precondition(offset >= 0 && byteCount >= 0 && offset + byteCount <= layout.byteCount)
+    // SAFETY: see `memory`; the range was checked above.
+    return unsafe omega_digest(digest, memory.pointee.image + offset, byteCount / 8)
+  }
+
   // MARK: Fibers
 
   static var stackByteCount: Int { 128 << 10 }
@@ -103,6 +110,12 @@ struct World {
 
   /// Runs a thread until it yields.
   func resume(_ thread: Int) {
+    if state.threads[thread].access != .load {
+      for other in state.threads.indices where other != thread {
+        state.threads[other].waitsForStore = false
+      }
+    }
+    state.threads[thread].waitsForStore = false
     state.current = thread
     // SAFETY: the fiber was made by `makeFiber`.
     unsafe omega_fiber_resume(fiber(thread))
