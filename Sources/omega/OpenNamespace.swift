@@ -31,7 +31,16 @@ extension NamespaceOptions {
   /// A directory with other things in it was given by mistake.
   private func checkIsNamespace(_ path: String) throws(Failure) {
     let names: [String]
-    do throws(SystemError) { names = try Files.names(path) } catch {
+    do throws(SystemError) {
+      names = try Files.names(path)
+    } catch  where error == .accessDenied {
+      let facts = Files.facts(path)
+      throw Failure(
+        path,
+        "belongs to \(Processes.userName(facts?.uid ?? 0)), and you may not use it (mode "
+          + "\(String((facts?.mode ?? 0) & 0o7777, radix: 8)))",
+        wayOut: "Its owner can share it (chmod 1777 \(path)); or use another: --namespace DIR")
+    } catch {
       throw Failure(path, error, wayOut: wayOut(error.number))
     }
     let harmless = ["limits", PrivateNamespace.recordName]

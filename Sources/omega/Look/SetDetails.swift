@@ -70,20 +70,31 @@ extension Operation {
     let what = amount == 0 ? "zero" : Words.signed(amount)
     return "[\(semaphore)] \(what)" + (usesUndo ? " undo" : "")
   }
-
-  /// What has to happen for the operation to proceed.
-  var condition: String {
-    amount == 0 ? "[\(semaphore)] to be 0" : "[\(semaphore)] to reach \(-amount)"
-  }
 }
 
 extension SetDetails.WaitingCall {
+  /// What has to become of a semaphore's value for the call to proceed: what the operations before
+  /// the one it waits for do to the same semaphore is counted.
+  var condition: String {
+    guard operations.indices.contains(blocked) else { return "?" }
+    let operation = operations[blocked]
+    let before = operations[..<blocked].filter { $0.semaphore == operation.semaphore }
+      .reduce(0) { $0 + $1.amount }
+    return operation.amount == 0
+      ? "[\(operation.semaphore)] to be \(-before)"
+      : "[\(operation.semaphore)] to reach \(-before - operation.amount)"
+  }
+
+  var blockedOperation: String {
+    operations.indices.contains(blocked) ? operations[blocked].text : "?"
+  }
+
   /// All operations of the call, or the first ones and the one it waits for.
   var text: String {
-    let limit = 4
+    let limit = 5
     if operations.count <= limit { return operations.map(\.text).joined(separator: ", ") }
     var shown = operations.prefix(limit).map(\.text)
     if blocked >= limit { shown[limit - 1] = "... " + operations[blocked].text }
-    return shown.joined(separator: ", ") + ", ... (\(operations.count) in all)"
+    return shown.joined(separator: ", ") + (blocked == operations.count - 1 ? "" : ", ...")
   }
 }

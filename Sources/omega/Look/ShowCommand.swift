@@ -83,21 +83,25 @@ struct ShowCommand: ParsableCommand {
     }
     print("\n\(Words.count(details.waiting.count, "waiting call")), oldest first:")
     var table = Table([
-      ("PID", .right), ("COMMAND", .left), ("SINCE", .left), ("WAITS FOR", .left),
-      ("OPERATIONS", .left),
+      ("PID", .right), ("COMMAND", .left), ("SINCE", .left), ("OPERATION", .left),
+      ("WAITS FOR", .left),
     ])
     for call in details.waiting {
-      let condition =
-        call.operations.indices.contains(call.blocked)
-        ? call.operations[call.blocked].condition : "?"
       table.add([
         call.pid == call.tid ? String(call.pid) : "\(call.pid)/\(call.tid)",
         ShowCommand.name(call.pid),
         "\(Clock.short(call.since)) (\(Words.age(Processes.now - Int(call.since))))",
-        condition, call.text,
+        call.blockedOperation, call.condition,
       ])
     }
-    table.show()
+    let lines = table.lines
+    print(lines[0])
+    for (line, call) in zip(lines.dropFirst(), details.waiting) {
+      print(line)
+      if call.operations.count > 1 {
+        print("        in one step of \(call.operations.count): \(call.text)")
+      }
+    }
   }
 
   private func showUndo(_ details: SetDetails) {

@@ -18,5 +18,6 @@ struct SystemError: Error, Equatable {
   static let exists = SystemError(EEXIST)
   static let noSpace = SystemError(ENOSPC)
   static let noMemory = SystemError(ENOMEM)
+  static let accessDenied = SystemError(EACCES)
   static let badFormat = SystemError(ENOEXEC)
 }

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# Damaged objects and wrong directories are named, with the way out: sourced by run.
+
+# damage NAME COMMAND: spoils the set's file in $image, then looks at it, removes it, looks again.
+damage() {
+  local name=$1 cause=$2 spoil=$3 image
+  new_namespace
+  in_namespace "$omega" mk -S 4 --key 0x77
+  in_namespace "$omega" mk -S 4
+  image=$OMEGA_NAMESPACE/sem.00000
+  eval "$spoil"
+  in_namespace "$omega" ls
+  expect "damage-$name-ls" 1 "sem.00000: $cause" 'omega rm 0$' '^0x00000000 +1 +rw-'
+  in_namespace "$omega" doctor
+  expect "damage-$name-doctor" 1 "FAIL +object: .*sem.00000" 'omega rm 0$' '1 set in order'
+  in_namespace "$omega" show 0
+  expect "damage-$name-show" 1 "sem.00000: $cause" 'omega rm 0$'
+  in_namespace "$omega" rm 0
+  expect "damage-$name-rm" 0
+  in_namespace "$omega" ls --json
+  expect_json "damage-$name-gone" '[s["id"] for s in d["semaphores"]] == [1]'
+  if [[ -e $OMEGA_NAMESPACE/sem.key.00000077 || -L $OMEGA_NAMESPACE/sem.key.00000077 ]]; then
+    not_ok "damage-$name-key: the key is still taken"
+  else
+    ok "damage-$name-key"
+  fi
+}
+
+# shellcheck disable=SC2016 # evaluated in damage
+test_damage() {
+  damage truncated 'has 4096 bytes' 'truncate -s 4096 "$image"'
+  damage overwritten 'does not begin as a set' 'dd if=/dev/zero of="$image" bs=512 count=1 conv=notrunc 2>/dev/null'
+  damage foreign 'does not begin as a set' 'rm "$image"; echo "a letter" >"$image"'
+  damage version 'has layout version 77' 'printf "\115" | dd of="$image" bs=1 seek=8 conv=notrunc 2>/dev/null'
+  damage size 'says that it has 5 semaphores' 'printf "\005" | dd of="$image" bs=1 seek=16 conv=notrunc 2>/dev/null'
+  damage name 'says that its id is 9' 'printf "\011" | dd of="$image" bs=1 seek=24 conv=notrunc 2>/dev/null'
+  damage short 'has 3 bytes' 'rm "$image"; echo no >"$image"'
+  damage directory 'is not a regular file' 'rm "$image"; mkdir "$image"'
+  damage link 'is not a regular file' 'rm "$image"; ln -s /etc/hostname "$image"'
+  damage pipe 'is not a regular file' 'rm "$image"; mkfifo "$image"'
+}
+
+# shellcheck disable=SC2016
+test_unknown_state() {
+  new_namespace
+  in_namespace "$omega" mk -S 4
+  printf '\143' | dd of="$OMEGA_NAMESPACE/sem.00000" bs=1 seek=40 conv=notrunc 2>/dev/null
+  in_namespace "$omega" ls
+  expect damage-state-ls 1 'sem.00000: has the state 99' 'omega rm 0$'
+  in_namespace "$omega" rm 0
+  in_namespace "$omega" ls --json
+  expect_json damage-state-gone 'd["semaphores"] == []'
+}
+
+test_foreign_files() {
+  new_namespace
+  in_namespace "$omega" mk -S 1
+  touch "$OMEGA_NAMESPACE/$(printf 'odd\033[31mname')"
+  in_namespace "$omega" ls
+  expect foreign-file 0 'Note: .*odd\?\[31mname: is no file of Omega IPC'
+  in_namespace "$omega" doctor
+  expect foreign-file-doctor 0 '^note +foreign file'
+}
+
+test_wrong_directories() {
+  new_namespace 0777
+  in_namespace "$omega" ls
+  expect directory-open 1 'others may remove and replace its files \(mode 777\)' 'chmod 700' 'chmod 1777'
+  in_namespace "$omega" doctor
+  expect directory-open-doctor 1 '^FAIL +namespace: ' 'mode 777' 'chmod 700'
+  try "$omega" run --namespace "$OMEGA_NAMESPACE" -- true
+  expect directory-open-run 125 'chmod 700'
+  touch "$omega_scratch/file"
+  try "$omega" ls --namespace "$omega_scratch/file"
+  expect directory-file 1 'file: is not a directory' 'DIR'
+  new_namespace
+  ln -s "$OMEGA_NAMESPACE" "$omega_scratch/alias"
+  try "$omega" ls --namespace "$omega_scratch/alias"
+  expect directory-link 1 'alias: is not a directory' 'DIR'
+}
+
+test_damage
+test_unknown_state
+test_foreign_files
+test_wrong_directories
