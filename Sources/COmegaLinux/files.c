@@ -31,3 +31,12 @@ int omega_lstat(const char *path, struct omega_file_status *out) {
   convert(&status, out);
   return 0;
 }
+
+// renameat2, because newer architectures have no renameat.
+long omega_rename(const char *old_path, const char *new_path) {
+  return omega_syscall6(SYS_renameat2, -100, (long)old_path, -100, (long)new_path, 0, 0);
+}
+
+long omega_change_link_owner(const char *path, uint32_t uid, uint32_t gid) {
+  return omega_syscall6(SYS_fchownat, -100, (long)path, uid, gid, 0x100 /* AT_SYMLINK_NOFOLLOW */, 0);
+}

@@ -62,6 +62,13 @@ void omega_path_key(char *out, const char *directory, const char *kind, uint32_t
   append_number(append_text(end, ".key."), key, 16, 8);
 }
 
+void omega_path_status(char *out, const char *directory, const char *kind, uint32_t index,
+                       const char *suffix) {
+  omega_path_index(out, directory, kind, index);
+  while (*out) out++;
+  append_text(append_text(out, ".id"), suffix);
+}
+
 void omega_path_default(char *out, uint32_t uid) {
   append_number(append_text(out, "/dev/shm/omega-ipc."), uid, 10, digits_of(uid));
 }
@@ -70,28 +77,37 @@ void omega_path_descriptor(char *out, uint32_t fd) {
   append_number(append_text(out, "/proc/thread-self/fd/"), fd, 10, digits_of(fd));
 }
 
-void omega_link_text(char *out, uint32_t identifier, uint32_t size) {
-  char *end = append_number(out, identifier, 10, digits_of(identifier));
-  append_number(append_text(end, "."), size, 10, digits_of(size));
+void omega_link_text(char *out, const uint64_t *numbers, int count) {
+  for (int i = 0; i < count; i++) {
+    char digits[20];
+    int length = 0;
+    uint64_t rest = numbers[i];
+    do digits[length++] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (i > 0) *out++ = '.';
+    while (length > 0) *out++ = digits[--length];
+  }
+  *out = 0;
 }
 
-int omega_read_link(const char *path, uint32_t *identifier, uint32_t *size) {
-  char text[32];
+int omega_read_link(const char *path, uint64_t *numbers, int count) {
+  char text[omega_link_bytes];
   long length =
       omega_call(omega_call_readlinkat, -100, (long)path, (long)text, sizeof text, 0, 0);
-  uint64_t numbers[2] = {0, 0};
-  int field = 0;
-  if (length < 3 || length >= (long)sizeof text) return -1;
+  if (length < 1 || length >= (long)sizeof text) return -1;
+  int field = 0, digits = 0;
+  numbers[0] = 0;
   for (long i = 0; i < length; i++) {
-    if (text[i] >= '0' && text[i] <= '9')
+    if (text[i] >= '0' && text[i] <= '9' && ++digits <= 18) {
       numbers[field] = numbers[field] * 10 + (uint64_t)(text[i] - '0');
-    else if (text[i] != '.' || field++)
+    } else if (text[i] == '.' && digits > 0 && ++field < count) {
+      numbers[field] = 0;
+      digits = 0;
+    } else {
       return -1;
-    if (numbers[field] > INT32_MAX) return -1;
+    }
   }
-  *identifier = (uint32_t)numbers[0];
-  *size = (uint32_t)numbers[1];
-  return field == 1 ? 0 : -1;
+  return field == count - 1 && digits > 0 ? 0 : -1;
 }
 
 // The list as glibc keeps it for robust mutexes: links point at the `next` words, and the word before

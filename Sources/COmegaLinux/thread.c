@@ -10,7 +10,7 @@
 static struct omega_identity first_identity;
 struct omega_identity *omega_identity_page = &first_identity;
 __thread struct omega_thread omega_this_thread;
-char omega_namespace_path[4096];
+char omega_namespace_path[256];
 int omega_waitv_forbidden;
 uint32_t omega_credential_generation;
 void *omega_default_namespace;

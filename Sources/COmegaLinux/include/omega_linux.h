@@ -193,7 +193,7 @@ static inline void omega_unlock_process(uint64_t old) {
   omega_call(omega_call_rt_sigprocmask, 2, (long)&old, 0, 8, 0, 0);
 }
 
-// Compare-and-swap that is atomic against this thread's signal handlers only (OwnerExchange).
+// Compare-and-swap that is atomic against this thread's signal handlers only (CallOwner).
 static inline int omega_owner_exchange(void *word, uint64_t old, uint64_t value) {
 #if defined(__x86_64__)
   uint8_t same;

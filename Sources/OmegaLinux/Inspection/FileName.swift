@@ -29,7 +29,22 @@ public struct FileName: Sendable {
     {
       return .set(index: number)
     }
-    return .foreign
+    return isStatus ? .own : .foreign
+  }
+
+  /// `sem.00042.id`, or the name under which a new one is made (`PublicStatus.swift`).
+  private var isStatus: Bool {
+    guard starts(with: "sem.") && (byteCount == 12 || byteCount == 16) else { return false }
+    let suffix: StaticString = ".id.new"
+    for index in 4..<byteCount {
+      let isRight =
+        index < 9
+        ? bytes[index] >= 48 && bytes[index] <= 57
+        // SAFETY: inside the static string: the name ends before its end.
+        : unsafe bytes[index] == suffix.utf8Start[index - 9]
+      if !isRight { return false }
+    }
+    return true
   }
 
   private func starts(with text: StaticString) -> Bool {

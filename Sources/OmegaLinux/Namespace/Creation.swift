@@ -12,54 +12,87 @@ extension Namespace {
     guard Namespace.mayHaveFile(of: layout.fileByteCount) else { throw .noSpace }
     // SAFETY: the namespace's path lives as long as the process.
     let flags = Open.readWrite | Open.closeOnExec | Open.temporary
-    let descriptor = unsafe Kernel.open(path, flags, mode: 0o600)
+    let fileMode = Namespace.fileMode(mode)
+    let descriptor = unsafe Kernel.open(path, flags, mode: fileMode)
     guard descriptor >= 0 else { throw Namespace.creationError(descriptor) }
     defer { Kernel.close(descriptor) }
-    _ = Kernel.changeMode(descriptor, Namespace.fileMode(mode))
-    let first = layout.claimedAtCreation
-    guard Kernel.truncate(descriptor, layout.fileByteCount) == 0,
-      Kernel.allocate(descriptor, first) == 0
-    else { throw .noSpace }
-
-    let credentials = Credentials()
-    var own = Path(descriptor: descriptor)
-    while true {
-      let (index, identifier) = reserveIdentifier()
-      let header = NewHeader(
-        layout: layout, identifier: identifier, key: key, mode: mode, credentials: credentials)
-      guard header.write(to: descriptor) else { throw .noSpace }
-      // SAFETY: as above.
-      var name = unsafe Path(path, .semaphores, index: index)
-      let linked = unsafe own.withText { own in
-        unsafe name.withText { unsafe Kernel.link(own, $0) }
-      }
-      if linked == -17 {
-        reapUnfinished(index: index)
-        continue
-      }
-      guard linked == 0 else { throw Namespace.creationError(linked) }
-      if key != privateKey {
-        let keyed = linkKey(key, KeyLink(identifier: identifier, size: semaphoreCount))
-        if keyed != 0 {
-          _ = unsafe name.withText { unsafe Kernel.unlink($0) }
-          throw keyed == -17 ? .exists : Namespace.creationError(keyed)
-        }
-      }
-      countSet(semaphores: semaphoreCount, 1)
-      return identifier
+    guard Kernel.truncate(descriptor, layout.fileByteCount) == 0 else { throw .noSpace }
+    // Writing the header claims the first page.
+    if layout.claimedAtCreation > 4096 {
+      guard Kernel.allocate(descriptor, layout.claimedAtCreation) == 0 else { throw .noSpace }
     }
+    var header = NewHeader(layout: layout, key: key, mode: mode)
+    var (index, identifier) = reserveIdentifier()
+    header.identifier = identifier
+    guard header.write(to: descriptor) else { throw .noSpace }
+    guard let status = Kernel.status(descriptor) else { throw .noMemory }
+    // The umask took something away.
+    if status.mode & 0o777 != fileMode { _ = Kernel.changeMode(descriptor, fileMode) }
+    // Mapped at once: a set is made to be used, and this saves opening it again.
+    guard let memory = unsafe mapImage(descriptor, layout.byteCount) else {
+      throw .noMemory
+    }
+    let image = unsafe Image(base: memory, byteCount: layout.byteCount)
+    let file = ImageFile(set: SemaphoreSet(image: image, layout: layout), inode: status.inode)
+    while true {
+      let linked = linkImage(descriptor, index: index)
+      if linked == 0 { break }
+      guard linked == -17 else {
+        unmapImage(file.set)
+        throw Namespace.creationError(linked)
+      }
+      reapUnfinished(index: index)
+      (index, identifier) = reserveIdentifier()
+      header.identifier = identifier
+      guard header.write(to: descriptor) else {
+        unmapImage(file.set)
+        throw .noSpace
+      }
+    }
+    publishStatus(file.set, inode: file.inode)
+    if key != privateKey {
+      let keyed = linkKey(key, KeyLink(identifier: identifier, size: semaphoreCount))
+      if keyed != 0 {
+        abandon(file, identifier)
+        throw keyed == -17 ? .exists : Namespace.creationError(keyed)
+      }
+    }
+    countSet(semaphores: semaphoreCount, 1)
+    // Without a place in the table (ENOMEM) the set is opened when it is used.
+    if let handle = try? unsafe publish(file, index: index) { unsafe leave(handle) }
+    return identifier
+  }
+
+  /// Gives the unnamed file its name by index: 0 or a negative errno.
+  private func linkImage(_ descriptor: Int, index: Int) -> Int {
+    // SAFETY: the namespace's path lives as long as the process.
+    var name = unsafe Path(path, .semaphores, index: index)
+    let linked = unsafe name.withText { unsafe Kernel.link(descriptor: descriptor, $0) }
+    if linked != -2 { return linked }
+    // An older kernel wants the way through /proc.
+    var own = Path(descriptor: descriptor)
+    return unsafe own.withText { own in
+      unsafe name.withText { unsafe Kernel.link(own, $0) }
+    }
+  }
+
+  /// Takes the names of a set back whose key was taken meanwhile.
+  private func abandon(_ file: ImageFile, _ identifier: Int32) {
+    withdrawStatus(identifier)
+    // SAFETY: as above.
+    var name = unsafe Path(path, .semaphores, index: Int(identifier) & 0x7FFF)
+    _ = unsafe name.withText { unsafe Kernel.unlink($0) }
+    unmapImage(file.set)
   }
 
   /// Makes the key's link: the moment at which a set with a key begins to exist.
   private func linkKey(_ key: Int32, _ link: KeyLink) -> Int {
-    // SAFETY: the namespace's path lives as long as the process; the text fits its buffer.
+    // SAFETY: the namespace's path lives as long as the process.
     var name = unsafe Path(path, .semaphores, key: key)
-    var text = InlineArray<32, CChar>(repeating: 0)
-    return unsafe withUnsafeMutablePointer(to: &text) { out in
-      let out = unsafe UnsafeMutableRawPointer(out).assumingMemoryBound(to: CChar.self)
-      unsafe omega_link_text(out, UInt32(bitPattern: link.identifier), UInt32(link.size))
-      return unsafe name.withText { unsafe Kernel.symlink(out, $0) }
-    }
+    let numbers: InlineArray<2, UInt64> = [
+      UInt64(UInt32(bitPattern: link.identifier)), UInt64(link.size),
+    ]
+    return unsafe name.withText { unsafe makeLink($0, numbers) }
   }
 
   /// Readers must be able to write the image too (the lock is in it): each class that may do anything
@@ -87,15 +120,16 @@ extension Namespace {
     }
   }
 
-  /// A name by index whose creator died before it gave the key.
+  /// A name by index whose creator died before it gave the key, or whose remover died.
   private func reapUnfinished(index: Int) {
     // SAFETY: as above.
     var name = unsafe Path(path, .semaphores, index: index)
     guard let file = unsafe name.withText({ unsafe ImageFile.open($0) }) else { return }
     defer { file.unmap() }
-    if isUnfinished(file) && file.creatorIsGone {
-      _ = unsafe name.withText { unsafe Kernel.unlink($0) }
-    }
+    let isRemoved =
+      SetState.of(file.set.stateWord) == SetState.removed
+      && !file.set.isLiveAfterAll(LinuxHost())
+    if isRemoved || (isUnfinished(file) && file.creatorIsGone) { finishRemoval(file) }
   }
 }
 
@@ -112,25 +146,30 @@ extension SetLayout {
 private struct NewHeader {
   private var words = InlineArray<64, UInt64>(repeating: 0)
 
-  init(
-    layout: SetLayout, identifier: Int32, key: Int32, mode: UInt32, credentials: Credentials
-  ) {
+  init(layout: SetLayout, key: Int32, mode: UInt32) {
     let host = LinuxHost()
+    let credentials = Credentials()
+    let euid = UInt64(credentials.euid)
+    let egid = UInt64(credentials.egid)
     self[Header.magic] = SetLayout.magic
     self[Header.version] = SetLayout.version
     self[Header.semaphoreCount] = UInt64(layout.semaphoreCount)
-    self[Header.identifier] = UInt64(UInt32(bitPattern: identifier))
     self[Header.key] = UInt64(UInt32(bitPattern: key))
     self[Header.state] = 0x100 | SetState.live
-    self[Header.uid] = UInt64(credentials.euid)
-    self[Header.cuid] = UInt64(credentials.euid)
-    self[Header.gid] = UInt64(credentials.egid)
-    self[Header.cgid] = UInt64(credentials.egid)
+    self[Header.uid] = euid
+    self[Header.cuid] = euid
+    self[Header.gid] = egid
+    self[Header.cgid] = egid
     self[Header.mode] = UInt64(mode & 0o777)
     self[Header.ctime] = UInt64(bitPattern: host.now())
     self[Header.creator] = UInt64(host.pid)
     self[Header.creatorStart] = host.startTime
     self[Header.journalClaimed] = UInt64(layout.journalEntriesAtCreation)
+  }
+
+  var identifier: Int32 {
+    get { Int32(truncatingIfNeeded: self[Header.identifier]) }
+    set { self[Header.identifier] = UInt64(UInt32(bitPattern: newValue)) }
   }
 
   private subscript(offset: Int) -> UInt64 {

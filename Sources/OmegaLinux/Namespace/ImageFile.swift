@@ -8,18 +8,27 @@ struct ImageFile {
 
   /// nil when it cannot be opened, or is not an image of this version that fits its own size.
   static func open(_ path: UnsafePointer<CChar>) -> ImageFile? {
+    try? unsafe opened(path) { unsafe Kernel.map($0, $1) }
+  }
+
+  /// As `open`; throws EACCES when the file may not be opened, ENOMEM when there is no descriptor or
+  /// no memory left, EINVAL when it is not there or no image.
+  static func opened(
+    _ path: UnsafePointer<CChar>, _ map: (Int, Int) -> UnsafeMutableRawPointer?
+  ) throws(Errno) -> ImageFile {
     // SAFETY: the path is terminated. The file is mapped only after its size was compared with what
     // its header claims; a foreign file is not touched.
     let descriptor = unsafe Kernel.open(
       path, Open.readWrite | Open.closeOnExec | Open.noFollow | Open.nonBlocking)
-    guard descriptor >= 0 else { return nil }
+    guard descriptor >= 0 else { throw openingError(descriptor) }
     defer { Kernel.close(descriptor) }
-    guard let status = Kernel.status(descriptor), status.isRegular
-    else { return nil }
+    guard let status = Kernel.status(descriptor), status.isRegular else { throw .invalid }
     let count = SetLayout.semaphoreCount(ofFile: status.byteCount)
-    guard count > 0 else { return nil }
+    guard count > 0 else { throw .invalid }
     let layout = SetLayout(semaphoreCount: count)
-    guard let memory = unsafe Kernel.map(descriptor, layout.byteCount) else { return nil }
+    guard let memory = unsafe map(descriptor, layout.byteCount) else {
+      throw .noMemory
+    }
     let image = unsafe Image(base: memory, byteCount: layout.byteCount)
     if image.load(Header.magic) == SetLayout.magic
       && image.load(Header.version) == SetLayout.version
@@ -33,7 +42,15 @@ struct ImageFile {
       }
     }
     unsafe Kernel.unmap(memory, layout.byteCount)
-    return nil
+    throw .invalid
+  }
+
+  private static func openingError(_ result: Int) -> Errno {
+    switch -result {
+    case 13, 1: .accessDenied
+    case 12, 23, 24: .noMemory  // ENOMEM, ENFILE, EMFILE
+    default: .invalid
+    }
   }
 
   func unmap() {

@@ -9,36 +9,64 @@ extension Namespace {
     if let handle = unsafe enter(identifier) {
       // SAFETY: entered.
       let set = unsafe handle.pointee.set
-      if SetState.of(set.stateWord) == SetState.live { return unsafe handle }
+      if SetState.of(set.stateWord) == SetState.live || set.isLiveAfterAll(LinuxHost()) {
+        return unsafe handle
+      }
       unsafe retire(handle)
       unsafe leave(handle)
     }
-    return unsafe try openHandle(identifier)
+    guard identifier >= 0 else { throw .invalid }
+    return unsafe try openHandle(index: Int(identifier) & 0x7FFF, identifier)
+  }
+
+  /// The entered handle of the set at an index, whatever its identifier (SEM_STAT). Throws as above.
+  func handle(index: Int) throws(Errno) -> HandlePointer {
+    // SAFETY: the table has an entry for every index, and handles are never freed.
+    if let known = unsafe state.pointee.table[index],
+      let handle = unsafe enter(Int32(bitPattern: known.pointee.tag &- 1))
+    {
+      if SetState.of(unsafe handle.pointee.set.stateWord) == SetState.live { return unsafe handle }
+      unsafe leave(handle)
+    }
+    return unsafe try openHandle(index: index, nil)
   }
 
   @inline(never)
-  private func openHandle(_ identifier: Int32) throws(Errno) -> HandlePointer {
-    guard identifier >= 0 else { throw .invalid }
+  private func openHandle(index: Int, _ identifier: Int32?) throws(Errno) -> HandlePointer {
     _ = LinuxHost()  // Makes the process known, so that its lock exists.
-    let index = Int(identifier) & 0x7FFF
     // SAFETY: the namespace's path lives as long as the process.
     var name = unsafe Path(path, .semaphores, index: index)
-    guard let file = unsafe name.withText({ unsafe ImageFile.open($0) }) else {
+    let file: ImageFile
+    do throws(Errno) {
+      file = try unsafe name.withText { path throws(Errno) in
+        try unsafe ImageFile.opened(path) { unsafe mapImage($0, $1) }
+      }
+    } catch {
+      if error == .noMemory { throw error }
       // There, but not for us?
-      if let known = lookUp(.semaphores, index: index), known.size > 0 { throw .accessDenied }
-      throw .invalid
+      guard let known = lookUp(.semaphores, index: index), known.size > 0 else { throw .invalid }
+      if let identifier, let status = publicStatus(index: index),
+        status.identifier != identifier
+      {
+        throw .invalid
+      }
+      throw .accessDenied
     }
-    let isLive = SetState.of(file.set.stateWord) == SetState.live
+    let isLive =
+      SetState.of(file.set.stateWord) == SetState.live || file.set.isLiveAfterAll(LinuxHost())
     if !isLive { finishRemoval(file) }
-    guard isLive, file.identifier == identifier, !isUnfinished(file) else {
-      file.unmap()
+    let isWanted =
+      file.identifier == identifier
+      || identifier == nil && file.identifier >= 0 && Int(file.identifier) & 0x7FFF == index
+    guard isLive, isWanted, !isUnfinished(file) else {
+      unmapImage(file.set)
       throw .invalid
     }
     return unsafe try publish(file, index: index)
   }
 
   /// Puts a mapping into the table, unless another thread was quicker.
-  private func publish(_ file: ImageFile, index: Int) throws(Errno) -> HandlePointer {
+  func publish(_ file: ImageFile, index: Int) throws(Errno) -> HandlePointer {
     let token = omega_lock_process()
     // SAFETY: under the process's lock.
     let entry = unsafe state.pointee.table + index
@@ -46,7 +74,7 @@ extension Namespace {
       if unsafe other.pointee.tag == UInt32(bitPattern: file.identifier) &+ 1 {
         unsafe Handle.addUser(other, 1)
         omega_unlock_process(token)
-        file.unmap()
+        unmapImage(file.set)
         return unsafe other
       }
       // The index was used by a set that is gone.
@@ -58,7 +86,7 @@ extension Namespace {
     }
     guard let handle = unsafe newHandle() else {
       omega_unlock_process(token)
-      file.unmap()
+      unmapImage(file.set)
       throw .noMemory
     }
     unsafe handle.initialize(to: Handle(inode: file.inode, set: file.set))
@@ -87,6 +115,7 @@ extension Namespace {
     }
     let index = Int(identifier) & 0x7FFF
     if lookUp(.semaphores, index: index)?.inode == inode {
+      withdrawStatus(identifier)
       var name = unsafe Path(path, .semaphores, index: index)
       if unsafe name.withText({ unsafe Kernel.unlink($0) }) == 0 {
         countSet(semaphores: set.layout.semaphoreCount, -1)

@@ -14,6 +14,12 @@ public struct NamespaceState {
   /// `sequence`: where the next identifier comes from (`Allocation.swift`).
   let sequence: Image
   let limits: NamespaceLimits
+  /// Others may make files in the directory: see `PublicStatus.swift`.
+  let isShared: Bool
+  /// Where the next image is mapped if there is room: right behind memory that stays, so that a
+  /// program that makes and removes sets again and again keeps the page table of their first pages.
+  /// A hint, changed without a lock.
+  var near: UnsafeMutableRawPointer
   /// Fresh handles are taken from here. Under the process's lock.
   var pool: UnsafeMutablePointer<Handle>
   var pooled: Int
@@ -31,6 +37,25 @@ public struct Namespace: @unchecked Sendable {
 
   var path: UnsafePointer<CChar> { unsafe state.pointee.path }
   public var limits: NamespaceLimits { unsafe state.pointee.limits }
+  var isShared: Bool { unsafe state.pointee.isShared }
+
+  /// Maps a set's image; nil when refused.
+  func mapImage(_ descriptor: Int, _ byteCount: Int) -> UnsafeMutableRawPointer? {
+    // SAFETY: only an address to try, and never one that is in use.
+    let near = unsafe state.pointee.near
+    guard let memory = unsafe Kernel.map(descriptor, byteCount, near: near) else { return nil }
+    if unsafe memory == near { unsafe state.pointee.near = memory + byteCount }
+    return unsafe memory
+  }
+
+  /// Unmaps what `mapImage` mapped, used no more.
+  func unmapImage(_ set: SemaphoreSet) {
+    let memory = unsafe set.image.address(0)
+    unsafe Kernel.unmap(memory, set.image.byteCount)
+    // SAFETY: as above.
+    let near = unsafe state.pointee.near
+    if unsafe memory + set.image.byteCount == near { unsafe state.pointee.near = memory }
+  }
 
   /// The namespace of the environment (`OMEGA_IPC_NAMESPACE`), else the user's own; opened at the
   /// first call of the process.
@@ -70,21 +95,22 @@ public struct Namespace: @unchecked Sendable {
 
   /// Opens the directory, made with mode 0700 when it is missing.
   ///
-  /// Throws EACCES when it is not a directory that only its user, root or (with the sticky bit) each
-  /// for himself can change; ENOSPC or ENOMEM when there is no memory.
+  /// Throws ENAMETOOLONG when the path has more than `longestPath` bytes, EACCES when it is not a
+  /// directory that only its user, root or (with the sticky bit) each for himself can change; ENOSPC
+  /// or ENOMEM when there is no memory.
   static func open(_ path: UnsafePointer<CChar>, kind: Kind) throws(Errno) -> Namespace {
     // SAFETY: `path` is terminated; everything mapped here is kept for the life of the process.
-    _ = unsafe Kernel.makeDirectory(path, mode: 0o700)
-    guard unsafe isTrustworthy(path, kind) else { throw .accessDenied }
     var length = 0
     while unsafe path[length] != 0 { length += 1 }
-    guard length < 4096 - 64 else { throw .noEntry }
+    guard length <= longestPath else { throw Errno(rawValue: 36) }  // ENAMETOOLONG
+    _ = unsafe Kernel.makeDirectory(path, mode: 0o700)
+    guard let mode = unsafe trustworthyMode(path, kind) else { throw .accessDenied }
     let stateBytes = 8192
     let tableBytes = 8 * Limit.indices
     let poolBytes = unsafe MemoryLayout<Handle>.stride * poolCount
-    guard let memory = unsafe Kernel.map(-1, stateBytes + tableBytes + poolBytes) else {
-      throw .noMemory
-    }
+    let allBytes = stateBytes + tableBytes + (poolBytes + 4095) / 4096 * 4096
+    guard let memory = unsafe Kernel.map(-1, allBytes + holeBytes) else { throw .noMemory }
+    unsafe Kernel.unmap(memory + allBytes, holeBytes)
     let copy = unsafe (memory + 4096).assumingMemoryBound(to: CChar.self)
     for index in 0...length { unsafe copy[index] = path[index] }
     let state = unsafe memory.assumingMemoryBound(to: NamespaceState.self)
@@ -94,26 +120,38 @@ public struct Namespace: @unchecked Sendable {
         table: (memory + stateBytes).assumingMemoryBound(
           to: UnsafeMutablePointer<Handle>?.self),
         path: UnsafePointer(copy), sequence: sequence,
-        limits: NamespaceLimits.read(UnsafePointer(copy)),
+        limits: NamespaceLimits.read(UnsafePointer(copy)), isShared: mode & 0o022 != 0,
+        near: memory + allBytes,
         pool: (memory + stateBytes + tableBytes).assumingMemoryBound(to: Handle.self),
         pooled: 0, free: nil))
     return unsafe Namespace(state)
   }
 
   static var poolCount: Int { Limit.indices + 4096 }
+  /// Addresses left free for the images of the first small sets.
+  private static var holeBytes: Int { 64 << 20 }
+  /// The longest path in bytes, so that every name fits a small buffer on the stack (`Path`).
+  public static var longestPath: Int { 200 }
 
-  private static func isTrustworthy(_ path: UnsafePointer<CChar>, _ kind: Kind) -> Bool {
+  /// The directory's mode; nil when it cannot be trusted.
+  private static func trustworthyMode(_ path: UnsafePointer<CChar>, _ kind: Kind) -> UInt32? {
     var raw = omega_file_status()
     // SAFETY: `path` is terminated; the structure outlives the call.
-    guard unsafe omega_lstat(path, &raw) == 0 else { return false }
+    guard unsafe omega_lstat(path, &raw) == 0 else { return nil }
     let status = FileStatus(raw)
     let euid = Credentials().euid
-    guard status.isDirectory else { return false }
-    if kind == .ofUser { return status.uid == euid && status.mode & 0o777 == 0o700 }
-    if status.uid != euid && status.uid != 0 && !(euid == 0) {
-      return status.mode & 0o1000 != 0 && status.mode & 0o002 != 0
-    }
-    return status.mode & 0o022 == 0 || status.mode & 0o1000 != 0
+    let mode = status.mode & 0o7777
+    guard status.isDirectory else { return nil }
+    let isSticky = mode & 0o1000 != 0
+    let isTrusted =
+      if kind == .ofUser {
+        status.uid == euid && mode & 0o777 == 0o700
+      } else if status.uid != euid && status.uid != 0 && euid != 0 {
+        isSticky && mode & 0o002 != 0
+      } else {
+        mode & 0o022 == 0 || isSticky
+      }
+    return isTrusted ? mode : nil
   }
 
   private static func openSequence(_ directory: UnsafePointer<CChar>) throws(Errno) -> Image {

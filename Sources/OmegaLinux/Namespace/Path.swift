@@ -2,7 +2,7 @@ import COmegaLinux
 
 /// The kinds of object, and how their files are called: `sem.00042`, and for an object with a key a
 /// symbolic link `sem.key.51000001` whose text is the identifier and the size, `1376298.3`. Everybody may
-/// read a link's text, and making one is atomic.
+/// read a link's text, and making one is atomic. For `sem.00042.id` see `PublicStatus.swift`.
 public enum ObjectKind: Sendable {
   case semaphores
 
@@ -16,10 +16,11 @@ public enum ObjectKind: Sendable {
 /// A path inside a namespace, in a buffer on the stack.
 @safe
 struct Path {
-  private var bytes = InlineArray<4160, CChar>(repeating: 0)
+  private var bytes = InlineArray<256, CChar>(repeating: 0)
 
   init(_ directory: UnsafePointer<CChar>, _ kind: ObjectKind, index: Int) {
-    // SAFETY: the buffer is larger than the longest namespace path and name together.
+    // SAFETY: the buffer is larger than the longest namespace path (`Namespace.longestPath`) and name
+    // together.
     unsafe withUnsafeMutablePointer(to: &bytes) { out in
       unsafe omega_path_index(
         UnsafeMutableRawPointer(out).assumingMemoryBound(to: CChar.self), directory,
@@ -33,6 +34,19 @@ struct Path {
       unsafe omega_path_key(
         UnsafeMutableRawPointer(out).assumingMemoryBound(to: CChar.self), directory,
         Path.text(kind.prefix), UInt32(bitPattern: key))
+    }
+  }
+
+  /// The link with an object's public status; `suffix` tells the name under which a new one is made.
+  init(
+    _ directory: UnsafePointer<CChar>, statusOf kind: ObjectKind, index: Int,
+    suffix: StaticString = ""
+  ) {
+    // SAFETY: as above.
+    unsafe withUnsafeMutablePointer(to: &bytes) { out in
+      unsafe omega_path_status(
+        UnsafeMutableRawPointer(out).assumingMemoryBound(to: CChar.self), directory,
+        Path.text(kind.prefix), UInt32(truncatingIfNeeded: index), Path.text(suffix))
     }
   }
 
@@ -61,9 +75,11 @@ struct Path {
   }
 
   @unsafe
-  mutating func withText<R>(_ body: (UnsafePointer<CChar>) -> R) -> R {
-    unsafe withUnsafePointer(to: &bytes) { text in
-      unsafe body(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self))
+  mutating func withText<R, E: Error>(
+    _ body: (UnsafePointer<CChar>) throws(E) -> R
+  ) throws(E) -> R {
+    try unsafe withUnsafePointer(to: &bytes) { text throws(E) in
+      try unsafe body(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self))
     }
   }
 }

@@ -89,7 +89,7 @@ extension Namespace {
     }
     unsafe handle.pointee.retired = 0
     unsafe handle.pointee.tag = 0
-    unsafe Kernel.unmap(set.image.address(0), set.image.byteCount)
+    unmapImage(set)
     unsafe handle.pointee.next = state.pointee.free
     unsafe state.pointee.free = handle
   }

@@ -107,7 +107,7 @@ extension Namespace {
     do throws(Errno) {
       unsafe handle = try self.handle(identifier)
     } catch  where error == .accessDenied {
-      // A set that may not be opened still tells its size, and that is asked first.
+      // A set that may not be opened still tells its size, and the number is checked first.
       let size = lookUp(.semaphores, index: Int(identifier) & 0x7FFF)?.size ?? 0
       throw semaphore < 0 || semaphore >= size ? .invalid : error
     }
@@ -164,8 +164,14 @@ extension Namespace {
     if uid == .max || gid == .max { throw .invalid }
     // SAFETY: the handle is entered.
     let set = unsafe handle.pointee.set
-    unsafe changeFile(handle, uid: uid, gid: gid, mode: mode)
+    let inode = unsafe handle.pointee.inode
+    var permissions = set.permissions
+    permissions.uid = uid
+    permissions.gid = gid
+    permissions.mode = mode
+    changeFile(index: Int(identifier) & 0x7FFF, inode: inode, permissions)
     try set.setPermissions(LinuxHost(), uid: uid, gid: gid, mode: mode)
+    publishStatus(set, inode: inode)
     return 0
   }
 
@@ -194,27 +200,17 @@ extension Namespace {
     throw .notPermitted
   }
 
-  /// The file follows the set's owner and mode, so that the kernel enforces who may map it.
-  private func changeFile(_ handle: HandlePointer, uid: UInt32, gid: UInt32, mode: UInt32) {
-    // SAFETY: the handle is entered; the namespace's path lives as long as the process.
-    let index = Int(unsafe handle.pointee.tag &- 1) & 0x7FFF
-    var name = unsafe Path(path, .semaphores, index: index)
-    let descriptor = unsafe name.withText {
-      unsafe Kernel.open(
-        $0, Open.readWrite | Open.closeOnExec | Open.noFollow | Open.nonBlocking)
-    }
-    guard descriptor >= 0 else { return }
-    defer { Kernel.close(descriptor) }
-    let inode = unsafe handle.pointee.inode
-    guard Kernel.status(descriptor)?.inode == inode else { return }
-    _ = Kernel.changeMode(descriptor, Namespace.fileMode(mode))
-    _ = Kernel.changeOwner(descriptor, uid, gid)
-  }
-
   // MARK: Status
 
   private func stat(_ identifier: Int32, _ memory: UserMemory) throws(Errno) -> Int32 {
-    let handle = unsafe try handle(identifier)
+    let handle: HandlePointer
+    do throws(Errno) {
+      unsafe handle = try self.handle(identifier)
+    } catch  where error == .accessDenied {
+      let index = Int(identifier) & 0x7FFF
+      try Namespace.store(try readableStatus(index: index), memory)
+      return 0
+    }
     defer { unsafe leave(handle) }
     try unsafe authorize(handle, Permissions.read)
     // SAFETY: the handle is entered.
@@ -226,23 +222,35 @@ extension Namespace {
   private func stat(
     index: Int, _ command: Int32, _ memory: UserMemory
   ) throws(Errno) -> Int32 {
-    guard let identifier = identifier(index: index) else { throw .invalid }
-    let handle = unsafe try handle(identifier)
-    defer { unsafe leave(handle) }
-    if command == Command.semaphoreStat { try unsafe authorize(handle, Permissions.read) }
-    // SAFETY: the handle is entered.
-    let status = try unsafe handle.pointee.set.status(LinuxHost())
+    let status: SetStatus
+    do throws(Errno) {
+      let handle = unsafe try handle(index: index)
+      defer { unsafe leave(handle) }
+      if command == Command.semaphoreStat { try unsafe authorize(handle, Permissions.read) }
+      // SAFETY: the handle is entered.
+      status = try unsafe handle.pointee.set.status(LinuxHost())
+    } catch  where error == .accessDenied {
+      if command == Command.semaphoreStat {
+        status = try readableStatus(index: index)
+      } else if let known = publicStatus(index: index) {
+        status = known
+      } else {
+        throw error
+      }
+    } catch  where error == .identifierRemoved {
+      throw .invalid
+    }
     try Namespace.store(status, memory)
-    return identifier
+    return status.identifier
   }
 
-  /// The identifier of the set at an index, nil when there is none.
-  private func identifier(index: Int) -> Int32? {
-    // SAFETY: the table's handles are never freed; the namespace's path lives as long as the process.
-    var name = unsafe Path(path, .semaphores, index: index)
-    guard let file = unsafe name.withText({ unsafe ImageFile.open($0) }) else { return nil }
-    defer { file.unmap() }
-    return file.identifier
+  /// The public status of a set that may not be opened, if its permissions grant reading even so: the
+  /// file has one owner and one group, the set an owner and a creator.
+  private func readableStatus(index: Int) throws(Errno) -> SetStatus {
+    guard let status = publicStatus(index: index),
+      Credentials().granted(status.permissions) & Permissions.read != 0
+    else { throw .accessDenied }
+    return status
   }
 
   /// Fills a `struct semid_ds`.

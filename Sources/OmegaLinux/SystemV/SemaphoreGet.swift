@@ -44,23 +44,30 @@ extension Namespace {
   ) throws(Errno) -> Int32? {
     let wanted = Permissions.wanted(flags)
     let exclusive = flags & Flag.create != 0 && flags & Flag.exclusive != 0
+    var isTooSmall = false
     do throws(Errno) {
       let handle = unsafe try handle(known.identifier)
       defer { unsafe leave(handle) }
       if exclusive { throw .exists }
       // SAFETY: the handle is entered.
-      let size = unsafe handle.pointee.set.layout.semaphoreCount
-      if count > size { throw .invalid }
+      isTooSmall = unsafe count > handle.pointee.set.layout.semaphoreCount
+      if isTooSmall { throw .invalid }
       if wanted != 0 { try unsafe authorize(handle, wanted & 0o6) }
       return known.identifier
-    } catch  where error == .invalid && count <= known.size {
+    } catch  where error == .invalid && !isTooSmall {
       // Removed; opening it has finished the removal if need be. Or a link without its set.
       dropStaleLink(key, known)
       return nil
-    } catch  where error == .accessDenied && !exclusive && wanted == 0 {
+    } catch  where error == .accessDenied {
+      if exclusive { throw .exists }
+      if count > known.size { throw .invalid }
+      if wanted == 0 { return known.identifier }
+      // The file has one owner and one group, the set an owner and a creator: it may grant what the
+      // file refuses.
+      guard let status = publicStatus(index: Int(known.identifier) & 0x7FFF),
+        Credentials().granted(status.permissions) & wanted & 0o6 == wanted & 0o6
+      else { throw error }
       return known.identifier
-    } catch  where error == .accessDenied && exclusive {
-      throw .exists
     }
   }
 

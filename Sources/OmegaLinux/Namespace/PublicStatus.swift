@@ -1,0 +1,134 @@
+import COmegaLinux
+import OmegaEngine
+
+/// What everybody may know of a set, also who may not open its image: a symbolic link beside it, `sem.00042.id`,
+/// whose text is `IDENTIFIER.NSEMS.KEY.UID.GID.CUID.CGID.MODE.CTIME` in decimal.
+///
+/// Only in shared namespaces: nobody else comes into a private one. It is made after the image's name
+/// and before the key's link, replaced by IPC_SET and removed before the image's name, all but the
+/// first under the set's lock, so it is never another set's. A death in between leaves at worst an
+/// older text, or a set without one: then such callers get EACCES for every identifier.
+///
+/// The time of the last operation is not in it, for it changes with every operation: SEM_STAT_ANY
+/// shows 0 to those who may not open the image.
+extension Namespace {
+  /// The public status of the set at an index; nil when there is none that can be believed.
+  func publicStatus(index: Int) -> SetStatus? {
+    guard let file = lookUp(.semaphores, index: index) else { return nil }
+    var raw = omega_file_status()
+    // SAFETY: the namespace's path lives as long as the process, the structure outlives the call.
+    var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
+    guard unsafe path.withText({ unsafe omega_lstat($0, &raw) }) == 0 else { return nil }
+    let owner = FileStatus(raw).uid
+    var numbers = InlineArray<9, UInt64>(repeating: 0)
+    guard unsafe path.withText({ unsafe readLink($0, &numbers) }),
+      let identifier = Int32(exactly: numbers[0]), Int(identifier) & 0x7FFF == index,
+      numbers[1] == UInt64(file.size)
+    else { return nil }
+    let permissions = Permissions(
+      uid: UInt32(truncatingIfNeeded: numbers[3]), gid: UInt32(truncatingIfNeeded: numbers[4]),
+      cuid: UInt32(truncatingIfNeeded: numbers[5]), cgid: UInt32(truncatingIfNeeded: numbers[6]),
+      mode: UInt32(truncatingIfNeeded: numbers[7]) & 0o777)
+    // As with images: nobody speaks for another user's set.
+    guard owner == file.uid || owner == 0 else { return nil }
+    guard file.uid == 0 || permissions.uid == file.uid || permissions.cuid == file.uid else {
+      return nil
+    }
+    return SetStatus(
+      identifier: identifier, key: Int32(truncatingIfNeeded: numbers[2]), permissions: permissions,
+      semaphoreCount: file.size, otime: 0, ctime: Int64(truncatingIfNeeded: numbers[8]))
+  }
+
+  /// Makes or replaces the public status of a live set, and lets its file follow owner and mode.
+  func publishStatus(_ set: SemaphoreSet, inode: UInt64) {
+    guard isShared else { return }
+    // Under the lock of a live set: nobody removes it meanwhile, and the last change comes last.
+    try? set.snapshot(LinuxHost()) { set in
+      let status = set.statusNow()
+      let index = Int(status.identifier) & 0x7FFF
+      let permissions = status.permissions
+      changeFile(index: index, inode: inode, permissions)
+      // Two live sets have the name never, but a dead one's text may be left.
+      if publicIdentifier(index: index) != status.identifier {
+        // SAFETY: the namespace's path lives as long as the process.
+        var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
+        _ = unsafe path.withText { unsafe Kernel.unlink($0) }
+        if unsafe path.withText({ unsafe makeLink($0, Namespace.numbers(status)) }) == 0 {
+          unsafe path.withText { unsafe followOwner($0, permissions) }
+          return
+        }
+      }
+      replaceStatus(status, index: index)
+    }
+  }
+
+  /// Renamed into place, so that a reader finds the old text or the new one.
+  private func replaceStatus(_ status: SetStatus, index: Int) {
+    // SAFETY: as above.
+    var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
+    var fresh = unsafe Path(self.path, statusOf: .semaphores, index: index, suffix: ".new")
+    // What a death left under the name.
+    _ = unsafe fresh.withText { unsafe Kernel.unlink($0) }
+    guard unsafe fresh.withText({ unsafe makeLink($0, Namespace.numbers(status)) }) == 0 else {
+      return
+    }
+    unsafe fresh.withText { unsafe followOwner($0, status.permissions) }
+    let renamed = unsafe fresh.withText { fresh in
+      unsafe path.withText { unsafe Kernel.rename(fresh, $0) }
+    }
+    if renamed != 0 { _ = unsafe fresh.withText { unsafe Kernel.unlink($0) } }
+  }
+
+  /// Removes the public status if it is this set's. Only under its lock, while it has its name.
+  func withdrawStatus(_ identifier: Int32) {
+    let index = Int(identifier) & 0x7FFF
+    guard isShared, publicIdentifier(index: index) == identifier else { return }
+    // SAFETY: as above.
+    var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
+    _ = unsafe path.withText { unsafe Kernel.unlink($0) }
+  }
+
+  private func publicIdentifier(index: Int) -> Int32? {
+    // SAFETY: as above.
+    var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
+    var numbers = InlineArray<9, UInt64>(repeating: 0)
+    guard unsafe path.withText({ unsafe readLink($0, &numbers) }) else { return nil }
+    return Int32(exactly: numbers[0])
+  }
+
+  /// The new owner must be able to replace and remove the link in a sticky directory.
+  private func followOwner(_ path: UnsafePointer<CChar>, _ permissions: Permissions) {
+    let euid = Credentials().euid
+    if permissions.uid == euid { return }
+    // SAFETY: the path is terminated. Refused without CAP_CHOWN, as for the image.
+    _ = unsafe Kernel.changeLinkOwner(path, permissions.uid, permissions.gid)
+  }
+
+  private static func numbers(_ status: SetStatus) -> InlineArray<9, UInt64> {
+    let permissions = status.permissions
+    return [
+      UInt64(UInt32(bitPattern: status.identifier)), UInt64(status.semaphoreCount),
+      UInt64(UInt32(bitPattern: status.key)), UInt64(permissions.uid), UInt64(permissions.gid),
+      UInt64(permissions.cuid), UInt64(permissions.cgid), UInt64(permissions.mode),
+      UInt64(max(0, status.ctime)),
+    ]
+  }
+
+  /// The file follows the set's owner and mode, so that the kernel enforces who may map it.
+  func changeFile(index: Int, inode: UInt64, _ permissions: Permissions) {
+    // SAFETY: as above.
+    var name = unsafe Path(path, .semaphores, index: index)
+    let descriptor = unsafe name.withText {
+      unsafe Kernel.open(
+        $0, Open.readWrite | Open.closeOnExec | Open.noFollow | Open.nonBlocking)
+    }
+    guard descriptor >= 0 else { return }
+    defer { Kernel.close(descriptor) }
+    guard let status = Kernel.status(descriptor), status.inode == inode else { return }
+    let mode = Namespace.fileMode(permissions.mode)
+    if status.mode & 0o777 != mode { _ = Kernel.changeMode(descriptor, mode) }
+    if status.uid != permissions.uid || status.gid != permissions.gid {
+      _ = Kernel.changeOwner(descriptor, permissions.uid, permissions.gid)
+    }
+  }
+}
