@@ -1,7 +1,21 @@
-/// The owner's compare-and-exchange without a bus lock: another processor can come between its load
-/// and its store.
-enum SimulatedOwnerExchange: OwnerExchange {
-  static func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool {
+/// The owner of a call of several operations. Its compare-and-exchange has no bus lock: another
+/// processor can come between its load and its store.
+struct SimulatedCallOwner: CallOwner {
+  let host: SimulatedHost
+
+  func begin(_ image: Image, _ offset: Int) -> Bool {
+    guard host.world.state.threads[host.thread].pendingWord < 0 else { return false }
+    image.store32(host.tid | Futex.waiters, offset)
+    host.protect(image, offset)
+    return true
+  }
+
+  func end() {
+    host.world.hostPoint(.store, 0)
+    host.world.state.threads[host.thread].pendingWord = -1
+  }
+
+  func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool {
     if image.load(offset) != old { return false }
     image.store(new, offset)
     return true

@@ -146,6 +146,8 @@ public enum Descriptor {
   @inlinable public static var capacity: Int { 8 }
   /// `DescriptorStatus` (low 8 bits), entries (8–15), tid (16–37), sequence (40–63).
   @inlinable public static var status: Int { 0 }
+  /// The owning thread's robust word, 32 bits, while a call is on its way.
+  @inlinable public static var life: Int { 8 }
   /// Entry: offset of the semaphore's cell, old word, new word.
   @inlinable public static func entry(_ index: Int) -> Int { 16 &+ 24 &* index }
 }

@@ -16,12 +16,19 @@ public enum DescriptorStatus {
   }
 }
 
-/// A compare-and-swap that need only be atomic against signal handlers of the calling thread.
-///
-/// Words of a call in flight are changed by nobody else while its owner lives, so a plain
-/// compare-and-exchange instruction without a bus lock is enough for the owner.
-public protocol OwnerExchange {
-  static func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool
+/// The calling thread as the owner of a call of several operations.
+public protocol CallOwner {
+  /// Until `end`, this thread's death marks the 32-bit word at `offset`, which gets its tid and
+  /// `Futex.waiters`, with `Futex.ownerDied`. So does `exec`, by this thread or another: the process
+  /// lives on then, but nobody goes on with the call. False when the host cannot do that now.
+  func begin(_ image: Image, _ offset: Int) -> Bool
+  func end()
+
+  /// A compare-and-swap that need only be atomic against signal handlers of the calling thread.
+  ///
+  /// Words of a call in flight are changed by nobody else while its owner lives, so a plain
+  /// compare-and-exchange instruction without a bus lock is enough for the owner.
+  func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool
 }
 
 /// The words of a call of several operations, as its owner sees them: a copy of the descriptor's entries.
@@ -44,8 +51,8 @@ extension SemaphoreSet {
   /// member may be on its way, the member's slot is claimed, and every semaphore exists: the caller
   /// sees to it.
   @inline(__always)
-  public func fastOperateMany<X: OwnerExchange>(
-    _ exchange: X.Type, count: Int, pid: UInt32, tid: UInt32, member: Int,
+  public func fastOperateMany<Owner: CallOwner>(
+    _ owner: Owner, count: Int, pid: UInt32, tid: UInt32, member: Int,
     _ operation: (Int) -> Operation
   ) -> FastResult {
     var words = SeveralWords()
@@ -62,6 +69,8 @@ extension SemaphoreSet {
     }
     let undecided = DescriptorStatus.word(
       DescriptorStatus.undecided, count: words.count, tid: tid, sequence: sequence)
+    guard owner.begin(image, descriptor &+ Descriptor.life) else { return .slow }
+    defer { owner.end() }
     // Release: who sees a mark finds the entries.
     unsafe image.storeTrusted(undecided, descriptor &+ Descriptor.status)
     for index in 0..<words.count {
@@ -69,20 +78,20 @@ extension SemaphoreSet {
       let marked = SemaphoreWord(bits: old).markedAsOneOfSeveral(member: member, sequence: sequence)
       if unsafe !image.exchangeTrusted(old, marked.bits, words.cells[index]) {
         words.count = index
-        release(exchange, words, words.old, member, sequence)
-        _ = X.exchange(image, descriptor &+ Descriptor.status, undecided, undecided & ~0xFF)
+        release(owner, words, words.old, member, sequence)
+        _ = owner.exchange(image, descriptor &+ Descriptor.status, undecided, undecided & ~0xFF)
         return .slow
       }
     }
     // The call happens here, unless a signal handler of this thread took it back.
     let decided = undecided &+ (DescriptorStatus.decided &- DescriptorStatus.undecided)
-    guard X.exchange(image, descriptor &+ Descriptor.status, undecided, decided) else {
-      release(exchange, words, words.old, member, sequence)
+    guard owner.exchange(image, descriptor &+ Descriptor.status, undecided, decided) else {
+      release(owner, words, words.old, member, sequence)
       return .slow
     }
     // The status stays decided: no word is marked with this sequence any more, and the next call has
     // another.
-    release(exchange, words, words.new, member, sequence)
+    release(owner, words, words.new, member, sequence)
     return .done
   }
 
@@ -126,14 +135,14 @@ extension SemaphoreSet {
 
   /// Gives the marked words their contents.
   @inline(__always)
-  private func release<X: OwnerExchange>(
-    _ exchange: X.Type, _ words: borrowing SeveralWords, _ contents: InlineArray<8, UInt64>,
+  private func release<Owner: CallOwner>(
+    _ owner: Owner, _ words: borrowing SeveralWords, _ contents: InlineArray<8, UInt64>,
     _ member: Int, _ sequence: UInt64
   ) {
     for index in 0..<words.count {
       let old = SemaphoreWord(bits: words.old[index])
       let marked = old.markedAsOneOfSeveral(member: member, sequence: sequence)
-      _ = X.exchange(image, words.cells[index], marked.bits, contents[index])
+      _ = owner.exchange(image, words.cells[index], marked.bits, contents[index])
     }
   }
 }
@@ -146,7 +155,9 @@ extension Section {
     let isOurs = set.memberPid(member) == host.pid
     if isOurs && UInt32(truncatingIfNeeded: status >> 16 & 0x3F_FFFF) == host.tid {
       resolveSeveral(member)  // Our own thread's, below the signal handler that we are in.
-    } else if set.isDead(member, host) {
+    } else if image.load32(layout.descriptor(member) + Descriptor.life) & Futex.ownerDied != 0
+      || set.isDead(member, host)
+    {
       resolveSeveral(member)
     } else {
       host.waitForOwner(turns)

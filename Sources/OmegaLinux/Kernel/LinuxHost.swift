@@ -264,12 +264,35 @@ public struct LinuxHost: Host {
   }
 }
 
-/// One instruction without a bus lock.
-public enum LinuxOwnerExchange: OwnerExchange {
+/// The calling thread: its pending robust word, and an instruction without a bus lock.
+@safe
+struct LinuxCallOwner: CallOwner {
+  // SAFETY: the calling thread's own storage; the value never leaves its thread.
+  private let thread: UnsafeMutablePointer<omega_thread>
+
   @inline(__always)
-  public static func exchange(
-    _ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64
-  ) -> Bool {
+  init(_ thread: UnsafeMutablePointer<omega_thread>) { unsafe self.thread = thread }
+
+  @inline(__always)
+  func begin(_ image: Image, _ offset: Int) -> Bool {
+    // SAFETY: the list head is this thread's, the word inside a live mapping. A pending word that is
+    // there already belongs to libc, or to a call of ours, below the signal handler that we are in.
+    guard let head = unsafe thread.pointee.robust, unsafe head.pointee.list_op_pending == 0 else {
+      return false
+    }
+    image.store32(unsafe thread.pointee.tid | Futex.waiters, offset)
+    unsafe omega_set_pending(head, UInt(bitPattern: image.address(offset)) + 32)
+    return true
+  }
+
+  @inline(__always)
+  func end() {
+    // SAFETY: as above.
+    if let head = unsafe thread.pointee.robust { unsafe omega_set_pending(head, 0) }
+  }
+
+  @inline(__always)
+  func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool {
     // SAFETY: an address inside a live mapping.
     unsafe omega_owner_exchange(image.address(offset), old, new) != 0
   }

@@ -176,8 +176,8 @@ extension Namespace {
     guard unsafe handle.pointee.granted & (alters ? Permissions.alter : Permissions.read) != 0
     else { return nil }
     guard unsafe beginUndo(handle) else { return nil }
-    let result = set.fastOperateMany(
-      LinuxOwnerExchange.self, count: count, pid: pid, tid: tid, member: member
+    let result = unsafe set.fastOperateMany(
+      LinuxCallOwner(omega_thread()), count: count, pid: pid, tid: tid, member: member
     ) { Operation(bits: copy[$0]) }
     unsafe endUndo(handle)
     guard result == .done else { return nil }

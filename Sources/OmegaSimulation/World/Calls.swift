@@ -180,7 +180,7 @@ extension World {
     if state.processes[process].undoBusy { return false }
     state.processes[process].undoBusy = true
     let result = set.fastOperateMany(
-      SimulatedOwnerExchange.self, count: call.count, pid: host.pid, tid: host.tid, member: member
+      SimulatedCallOwner(host: host), count: call.count, pid: host.pid, tid: host.tid, member: member
     ) { operation(call, $0) }
     state.processes[process].undoBusy = false
     guard result == .done else { return false }

@@ -61,6 +61,7 @@ extension World {
     guard state.threads[thread].status != .dead else { return }
     state.threads[thread].status = .dead
     state.threads[thread].waitCount = 0
+    for other in state.threads.indices { state.threads[other].waitsForStore = false }
     if state.fault == .forgetsRobustList { return }
     for index in state.threads[thread].armed.indices {
       let word = state.threads[thread].armed[index]

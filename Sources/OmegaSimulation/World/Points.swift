@@ -5,6 +5,7 @@ extension World {
     let thread = state.current
     if thread < 0 { return }
     state.points += 1
+    if access == .load { noteLoad(thread, offset) }
     switch state.mode {
     case .direct:
       return
@@ -48,7 +49,32 @@ extension World {
     stop(thread, access, offset)
   }
 
-  /// A turn of a loop that waits for somebody else's store: not taken again before there was one.
+  /// A store by `thread` is about to happen: those who wait for a change of that word look again.
+  func noteStore(_ offset: Int, _ thread: Int) {
+    for other in state.threads.indices
+    where other != thread && state.threads[other].waitsForStore && hasRead(other, offset) {
+      state.threads[other].waitsForStore = false
+    }
+  }
+
+  private func noteLoad(_ thread: Int, _ offset: Int) {
+    let count = state.threads[thread].readCount
+    if count > state.threads[thread].reads.count { return }
+    if count < state.threads[thread].reads.count { state.threads[thread].reads[count] = offset }
+    state.threads[thread].readCount = count + 1
+  }
+
+  private func hasRead(_ thread: Int, _ offset: Int) -> Bool {
+    let count = state.threads[thread].readCount
+    if count > state.threads[thread].reads.count { return true }
+    for index in 0..<count where state.threads[thread].reads[index] >> 3 == offset >> 3 {
+      return true
+    }
+    return false
+  }
+
+  /// A turn of a loop that waits for somebody else's store: not taken again before there was one to a
+  /// word that was read in the last turn, or a death.
   func pointless() {
     let thread = state.current
     if thread < 0 || state.mode == .direct { return }
@@ -56,6 +82,7 @@ extension World {
     state.threads[thread].isPrivateAccess = false
     state.threads[thread].isKillPoint = true
     stop(thread, .system, 0)
+    state.threads[thread].readCount = 0
   }
 
   private func stop(_ thread: Int, _ access: Access, _ offset: Int) {

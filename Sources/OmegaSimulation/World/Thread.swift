@@ -41,6 +41,9 @@ struct SimulatedThread {
   var hasResult = false
   /// It looks again only after another thread has stored something.
   var waitsForStore = false
+  /// What it read in this turn of such a loop; more than there is room for when the count says so.
+  var reads = InlineArray<24, Int>(repeating: 0)
+  var readCount = 0
   var process = 0
   var tid: UInt32 = 0
   var offset = 0

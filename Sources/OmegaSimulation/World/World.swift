@@ -110,11 +110,8 @@ struct World {
 
   /// Runs a thread until it yields.
   func resume(_ thread: Int) {
-    if state.threads[thread].access != .load {
-      for other in state.threads.indices where other != thread {
-        state.threads[other].waitsForStore = false
-      }
-    }
+    let access = state.threads[thread].access
+    if access == .store || access == .exchange { noteStore(state.threads[thread].offset, thread) }
     state.threads[thread].waitsForStore = false
     state.current = thread
     // SAFETY: the fiber was made by `makeFiber`.
