@@ -165,6 +165,7 @@ void await_death(int slot) {
   close(w->pidfd);
   w->alive = false;
   w->dropped = w->borrowed = false;
+  memset(&w->user, 0, sizeof w->user);
   w->incarnation++;
   for (int i = 0; i < ACTORS; i++) {
     char left[sizeof(struct command) + sizeof(struct reply)];

@@ -201,7 +201,7 @@ static double seconds(void) {
 }
 
 struct totals {
-  _Atomic long done, steps, differences;
+  _Atomic long done, steps, differences, without_undo;
 };
 
 static void run_seeds(long first, long count, bool exact, struct totals *totals) {
@@ -214,6 +214,7 @@ static void run_seeds(long first, long count, bool exact, struct totals *totals)
     if (options.verbose) print_lines("", other, 0, 1 << 30);
     totals->done++;
     totals->steps += kernel->steps;
+    totals->without_undo += kernel->without_undo;
     totals->differences += !equal;
     if (!equal && options.stop) break;
     if (totals->differences == options.enough && seed + 1 < first + count) {
@@ -252,13 +253,15 @@ static int run_main(void) {
   // A seed whose process came to nothing must not pass for one without a difference.
   bool whole = totals->done == options.count || totals->differences != 0;
   bool good = whole && totals->differences == 0;
-  printf("%s %s: %ld seeds, %ld differences (%ld steps, %.1f s; seeds %ld to %ld%s%s%s%s)\n",
+  printf("%s %s: %ld seeds, %ld differences (%ld steps, %.1f s; seeds %ld to %ld"
+         "%s%s%s%s; left out: SEM_UNDO in %ld calls without any rights)\n",
          good ? "ok" : "not ok", options.name, totals->done, totals->differences, totals->steps,
          seconds() - start, options.first, options.first + options.count - 1,
          whole ? "" : "; some seeds were not run",
          exact ? "" : "; shared IPC namespace: raw ids not compared",
          geteuid() == 0 ? "" : "; not root: no other users",
-         options.features == FEATURES_ALL ? "" : "; NOT COMPLETE: kinds of steps left out");
+         options.features == FEATURES_ALL ? "" : "; NOT COMPLETE: kinds of steps left out",
+         totals->without_undo);
   return good ? 0 : 1;
 }
 

@@ -99,7 +99,7 @@ struct region {
   unsigned patience_ms;        // a step that takes longer hangs
   unsigned features;           // see FEATURE_*
   bool finished;
-  unsigned steps;
+  unsigned steps, without_undo; // the latter: see leave_out_undo in schedule.c
   uint8_t returned[MAX_STEPS]; // calls that came back in each step
   unsigned id_count;
   int ids[MAX_SETS];           // sets made here, for removal where the namespace is shared
@@ -127,6 +127,7 @@ struct actor {
 
 struct worker {
   bool alive, own_child, dropped /* root for good */, borrowed /* euid differs for now */;
+  struct { int uid, gid, group; } user; // all 0 at the start; a group of -1 is none
   pid_t pid;
   int pidfd;
   int incarnation;
