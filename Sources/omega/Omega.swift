@@ -15,6 +15,6 @@ struct Omega: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       RunCommand.self, ListCommand.self, ShowCommand.self, MakeCommand.self, RemoveCommand.self,
-      LimitsCommand.self, DoctorCommand.self,
+      LimitsCommand.self, DoctorCommand.self, HolderCommand.self,
     ])
 }

@@ -1,9 +1,9 @@
 import OmegaEngine
 import OmegaLinux
 
-/// Opening a namespace on purpose: unlike a program's first semget, the tool makes nothing by looking.
+/// Opening a namespace on purpose: unlike a program's first call, the tool makes nothing by looking.
 extension NamespaceOptions {
-  /// The namespace if it is there; nil for the user's own that does not exist yet or is still empty.
+  /// The namespace if it is there; nil for an empty one, and for the user's own before its first use.
   func existing() throws(Failure) -> Namespace? {
     let path = path
     guard Files.facts(path) != nil else {
@@ -68,6 +68,7 @@ extension NamespaceOptions {
     switch number {
     case SystemError.noSpace.number, SystemError.noMemory.number:
       "Make room: df \(path); omega doctor shows what it needs."
+    case SystemError.nameTooLong.number: "Choose a directory with a shorter path: --namespace DIR"
     default: "Look at its owner and mode: ls -ld \(path); omega doctor checks the rest."
     }
   }

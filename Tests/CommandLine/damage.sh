@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Damaged objects and wrong directories are named, with the way out: sourced by run.
 
-# damage NAME COMMAND: spoils the set's file in $image, then looks at it, removes it, looks again.
+# damage NAME CAUSE COMMAND: spoils the set's file in $image, looks at it, removes it, looks again.
 damage() {
   local name=$1 cause=$2 spoil=$3 image
   new_namespace
@@ -26,14 +26,17 @@ damage() {
   fi
 }
 
+# put OFFSET: writes standard input into the file in $image.
+put() { dd of="$image" bs=1 seek="$1" conv=notrunc 2>/dev/null; }
+
 # shellcheck disable=SC2016 # evaluated in damage
 test_damage() {
   damage truncated 'has 4096 bytes' 'truncate -s 4096 "$image"'
-  damage overwritten 'does not begin as a set' 'dd if=/dev/zero of="$image" bs=512 count=1 conv=notrunc 2>/dev/null'
+  damage overwritten 'does not begin as a set' 'head -c 512 /dev/zero | put 0'
   damage foreign 'does not begin as a set' 'rm "$image"; echo "a letter" >"$image"'
-  damage version 'has layout version 77' 'printf "\115" | dd of="$image" bs=1 seek=8 conv=notrunc 2>/dev/null'
-  damage size 'says that it has 5 semaphores' 'printf "\005" | dd of="$image" bs=1 seek=16 conv=notrunc 2>/dev/null'
-  damage name 'says that its id is 9' 'printf "\011" | dd of="$image" bs=1 seek=24 conv=notrunc 2>/dev/null'
+  damage version 'has layout version 77' 'printf "\115" | put 8'
+  damage size 'says that it has 5 semaphores' 'printf "\005" | put 16'
+  damage name 'says that its id is 9' 'printf "\011" | put 24'
   damage short 'has 3 bytes' 'rm "$image"; echo no >"$image"'
   damage directory 'is not a regular file' 'rm "$image"; mkdir "$image"'
   damage link 'is not a regular file' 'rm "$image"; ln -s /etc/hostname "$image"'
@@ -42,9 +45,11 @@ test_damage() {
 
 # shellcheck disable=SC2016
 test_unknown_state() {
+  local image
   new_namespace
   in_namespace "$omega" mk -S 4
-  printf '\143' | dd of="$OMEGA_NAMESPACE/sem.00000" bs=1 seek=40 conv=notrunc 2>/dev/null
+  image=$OMEGA_NAMESPACE/sem.00000
+  printf '\143' | put 40
   in_namespace "$omega" ls
   expect damage-state-ls 1 'sem.00000: has the state 99' 'omega rm 0$'
   in_namespace "$omega" rm 0
@@ -65,7 +70,8 @@ test_foreign_files() {
 test_wrong_directories() {
   new_namespace 0777
   in_namespace "$omega" ls
-  expect directory-open 1 'others may remove and replace its files \(mode 777\)' 'chmod 700' 'chmod 1777'
+  expect directory-open 1 'others may remove and replace its files \(mode 777\)' 'chmod 700' \
+    'chmod 1777'
   in_namespace "$omega" doctor
   expect directory-open-doctor 1 '^FAIL +namespace: ' 'mode 777' 'chmod 700'
   try "$omega" run --namespace "$OMEGA_NAMESPACE" -- true

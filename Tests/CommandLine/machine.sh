@@ -4,8 +4,9 @@
 test_doctor() {
   new_namespace
   in_namespace "$omega" doctor
-  expect doctor 0 '^ok +drop-in' '^ok +robust futexes' '^(ok|note) +futex_waitv' '^(ok|note) +/proc' \
-    '^(ok|note) +processors: [0-9]+' '^(ok|note) +namespace' '^(ok|note) +memory: .* free in ' \
+  expect doctor 0 '^ok +drop-in' '^(ok|note) +robust futexes' '^(ok|note) +futex_waitv' \
+    '^(ok|note) +/proc' '^ok +death of a holder: tried' '^(ok|note) +processors: [0-9]+' \
+    '^(ok|note) +namespace' '^(ok|note) +memory: .* free in ' \
     "^(ok|note) +kernel's System V IPC" '^ok +private namespaces'
   in_namespace "$omega" doctor --json
   expect_json doctor-json 'len(d["findings"]) >= 8
@@ -20,7 +21,8 @@ test_doctor_in_sandbox() {
     skip 'doctor-sandbox: this machine allows no seccomp filter'
     return
   fi
-  expect doctor-without-waitv 0 '^note +futex_waitv: missing' 'looks around'
+  expect doctor-without-waitv 0 '^note +futex_waitv: missing' 'looks around' \
+    '^ok +death of a holder: tried'
   in_namespace python3 "$here/forbid.py" 449 1 "$omega" doctor
   expect doctor-waitv-refused 1 '^FAIL +futex_waitv: refused: Operation not permitted' 'ENOSYS'
 }
@@ -33,8 +35,8 @@ test_doctor_on_full_disk() {
   fi
   new_namespace
   in_namespace unshare --mount sh -c 'mount -t tmpfs -o size=256k,mode=700 tmpfs "$1" || exit 88
-    "$2" mk -S 1 >/dev/null; head -c 1000000 /dev/zero >"$1/limits" 2>/dev/null; "$2" mk -S 1; "$2" doctor' \
-    sh "$OMEGA_NAMESPACE" "$omega"
+    "$2" mk -S 1 >/dev/null; head -c 1000000 /dev/zero >"$1/limits" 2>/dev/null
+    "$2" mk -S 1; "$2" doctor' sh "$OMEGA_NAMESPACE" "$omega"
   if ((status == 88)); then
     skip 'doctor-full: no tmpfs can be mounted here'
     return

@@ -66,7 +66,8 @@ test_show() {
   in_namespace "$omega" show 0
   expect show 0 "^ +1 +2 +0 +1 +${programs[0]} +python3" \
     "^ *${programs[1]} +python3 .*\[0\] -5 +\[0\] to reach 5" \
-    "^ *${programs[2]} +python3 .*\[1\] zero +\[1\] to be 0" 'in one step of 2: \[2\] \+1 undo, \[1\] zero' \
+    "^ *${programs[2]} +python3 .*\[1\] zero +\[1\] to be 0" \
+    'in one step of 2: \[2\] \+1 undo, \[1\] zero' \
     "^ *${programs[0]} +python3 +\[1\] -2, \[2\] -1"
   in_namespace "$omega" show 0x51 --json
   expect_json show-json "d['undo'] == [{'pid': ${programs[0]}, 'command': 'python3', 'adjustments':

@@ -115,14 +115,15 @@ test_kernel_is_untouched() {
   try "$omega" run -- sh -c 'ipcmk -S 2 >/dev/null; exec "$1" ls' sh "$omega"
   expect run-objects 0 ' 0 +rw-'
   try "$omega" run -- "$omega" mk -S 1 --key $key
-  if ((status == 0)) && ! awk -v key=$((key)) 'NR > 1 && $1 == key { exit 1 }' /proc/sysvipc/sem; then
+  if ! awk -v key=$((key)) 'NR > 1 && $1 == key { exit 1 }' /proc/sysvipc/sem; then
     not_ok 'run-kernel-untouched: the kernel has the set'
   else
     expect run-kernel-untouched 0 '^0$'
   fi
 }
 
-# Of an `omega run` that is killed, the namespace stays as long as its command, and goes with the next.
+# Of an `omega run` that is killed, the namespace stays as long as its command, and goes with the
+# next.
 # shellcheck disable=SC2016
 test_stale_namespace() {
   local log=$omega_scratch/stale tool command namespace
@@ -164,7 +165,8 @@ test_stale_namespace() {
 # shellcheck disable=SC2016
 test_outliving() {
   local log=$omega_scratch/outliving child namespace
-  "$omega" run -- sh -c 'sleep 300 </dev/null >/dev/null 2>&1 & echo "$! $OMEGA_IPC_NAMESPACE"' >"$log"
+  "$omega" run -- sh -c 'sleep 300 </dev/null >/dev/null 2>&1 &
+    echo "$! $OMEGA_IPC_NAMESPACE"' >"$log"
   read -r child namespace <"$log"
   if kill -0 "$child" 2>/dev/null && [[ ! -e $namespace ]]; then
     ok 'run-outliving: the process lives on, the namespace is removed'

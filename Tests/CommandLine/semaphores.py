@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Performs System V semaphore operations through libc, as any program does.
 
-  semaphores.py ID OPERATION ...    one semop; OPERATION is SEMNUM,AMOUNT with `u` behind for SEM_UNDO
+  semaphores.py ID OPERATION ...    one semop; OPERATION is SEMNUM,AMOUNT, with `u` for SEM_UNDO
 
 Prints `done` or the errno's name. After `done` with --stay it waits to be killed.
 """

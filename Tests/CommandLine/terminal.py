@@ -3,8 +3,8 @@
 
   terminal.py OMEGA DIRECTORY    prints `ok NAME` or `not ok NAME: why` for each thing tried
 
-The session's leader here plays the shell: it puts the job into a process group in the foreground and
-waits for stops, as job control does. (A group without such a parent would not be stopped at all.)
+The session's leader here plays the shell: it puts the job into a process group in the foreground
+and waits for stops, as job control does. (A group without such a parent is not stopped at all.)
 """
 
 import fcntl

@@ -36,7 +36,8 @@ test_shared_namespace() {
   expect users-mk-shared 0 '^2$'
 
   as_user $first_user "$reachable" ls
-  expect users-ls 0 "^0x00000001 +0 .* 1 +- +- +-\$" "^0x00000002 +1 +rw------- +$first_user +2 +0 +0" \
+  expect users-ls 0 "^0x00000001 +0 .* 1 +- +- +-\$" \
+    "^0x00000002 +1 +rw------- +$first_user +2 +0 +0" \
     "^0x00000003 +2 +rw-rw-rw- +$second_user +3 +0 +0"
   in_namespace "$omega" ls
   expect users-ls-root 0 " +1 +rw------- +$first_user " " +2 +rw-rw-rw- +$second_user "
@@ -46,7 +47,8 @@ test_shared_namespace() {
   as_user $second_user "$reachable" show 1
   expect users-show 1 "set 1 in /.*: you may not read it \\(you are $second_user\\)" 'omega ls'
   as_user $second_user "$reachable" rm 1
-  expect users-rm 1 "set 1 in /.*: you may not remove it \\(you are $second_user\\)" 'Its owner and root'
+  expect users-rm 1 "set 1 in /.*: you may not remove it \\(you are $second_user\\)" \
+    'Its owner and root'
   as_user $second_user "$reachable" rm --key 1
   expect users-rm-of-root 1 'you may not remove it'
   as_user $second_user "$reachable" limits --set semmni=1
@@ -63,7 +65,8 @@ test_shared_namespace() {
 test_private_directories() {
   new_namespace
   as_user $first_user "$reachable" ls
-  expect users-foreign-directory 1 'belongs to root, and you may not use it \(mode 700\)' 'chmod 1777'
+  expect users-foreign-directory 1 'belongs to root, and you may not use it \(mode 700\)' \
+    'chmod 1777'
   # Somebody else stands where a user's own directory would be.
   local own=/dev/shm/omega-ipc.$first_user
   if [[ -e $own ]]; then
@@ -81,7 +84,9 @@ test_private_directories() {
   expect users-own-directory-missing 0 '^KEY '
   OMEGA_NAMESPACE='' as_user $first_user "$reachable" mk -S 1
   expect users-own-directory-made 0 '^0$'
-  if [[ $(stat -c '%a %u' "$own") == "700 $first_user" ]]; then ok users-own-directory-is-private; else
+  if [[ $(stat -c '%a %u' "$own") == "700 $first_user" ]]; then
+    ok users-own-directory-is-private
+  else
     not_ok "users-own-directory-is-private: $(stat -c '%a %u' "$own")"
   fi
   rm -rf -- "$own"
@@ -90,8 +95,9 @@ test_private_directories() {
 # A tree that root starts and that goes on as somebody else.
 # shellcheck disable=SC2016
 test_tree_changes_user() {
-  try "$reachable" run -- sh -c '"$0" mk -S 1 --mode 666 && setpriv --reuid '$first_user' --regid '$first_user' \
-    --clear-groups sh -c "\"$0\" mk -S 2 && \"$0\" ls"' "$reachable"
+  try "$reachable" run -- sh -c '"$0" mk -S 1 --mode 666 &&
+    setpriv --reuid "$1" --regid "$1" --clear-groups sh -c "\"$0\" mk -S 2 && \"$0\" ls"' \
+    "$reachable" $first_user
   expect users-tree 0 " +0 +rw-rw-rw- +root " " +1 +rw-r--r-- +$first_user +2"
   as_user $first_user "$reachable" run -- sh -c 'stat -c "%a %u" "$OMEGA_IPC_NAMESPACE"'
   expect users-run 0 "^700 $first_user\$"

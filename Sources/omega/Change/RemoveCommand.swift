@@ -112,6 +112,8 @@ struct RemoveCommand: ParsableCommand {
       } else {
         try Files.remove(file)
       }
+      // What shared namespaces keep beside the image, if it is there.
+      try? Files.remove("\(file).id")
       if let link = contents.links[index] {
         try Files.remove("\(place.path)/sem.key.\(Words.key(link.key).dropFirst(2))")
       }

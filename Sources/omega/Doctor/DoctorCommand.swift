@@ -19,7 +19,8 @@ struct DoctorCommand: ParsableCommand {
 
   func run() throws {
     let findings =
-      Machine.findings() + NamespaceCheck(place: place).findings() + [DoctorCommand.cleanUp()]
+      Machine.findings() + [DeathTrial.finding()] + NamespaceCheck(place: place).findings()
+      + [DoctorCommand.cleanUp()]
     if json {
       print(JSON.object([("findings", .array(findings.map(\.json)))]))
     } else {

@@ -22,9 +22,9 @@ enum Machine {
         "The kernel marks what a process holds at the instant it dies, kill -9 included.")
     }
     return Finding(
-      "robust futexes", .fail, "this thread has no robust list",
-      "SEM_UNDO of killed processes is applied only when somebody looks. A sandbox forbids "
-        + "set_robust_list or get_robust_list: allow both.")
+      "robust futexes", .note, "this thread has no robust list",
+      "The death of a process is found by looking around every few milliseconds. A sandbox forbids "
+        + "set_robust_list or get_robust_list: better allow both.")
   }
 
   private static func futexWaitv() -> Finding {

@@ -67,7 +67,7 @@ struct NamespaceCheck {
     if system.freeByteCount < 16 << 20 {
       return Finding(
         "memory", .note, what,
-        "Little room: large sets with many sleepers may get ENOMEM. mount -o remount,size=1G \(path)"
+        "Large sets with many sleepers may get ENOMEM. mount -o remount,size=1G \(path)"
       )
     }
     return Finding("memory", .ok, what, "A full one would give ENOSPC or ENOMEM, never a crash.")

@@ -7,8 +7,9 @@ struct LimitsCommand: ParsableCommand {
     commandName: "limits",
     abstract: "Show or set the limits of a namespace.",
     discussion: """
-      The kernel has them in /proc/sys/kernel/sem, a namespace in its file 'limits'. A process reads \
-      them when it first uses the namespace, so a change holds for programs started afterwards.
+      The kernel has them in /proc/sys/kernel/sem, a namespace in its file 'limits'. A process \
+      reads them when it first uses the namespace, so a change holds for programs started \
+      afterwards.
 
       Exit status: 0; 1 if they could not be set.
       """)

@@ -1,5 +1,5 @@
-/// A namespace that lives as long as one command: `/dev/shm/omega-run.PIDNS-PID-START-RANDOM`, named
-/// after the `omega run` that removes it.
+/// A namespace that lives as long as one command: `/dev/shm/omega-run.PIDNS-PID-START-RANDOM`,
+/// named after the `omega run` that removes it.
 ///
 /// If that one is killed, the next `omega run` or `omega doctor` of the same user removes it, once
 /// its command has ended too.
@@ -58,7 +58,7 @@ struct PrivateNamespace {
     }
     let name = path.dropFirst(PrivateNamespace.parent.count + 1 + PrivateNamespace.prefix.count)
     let fields = name.split(separator: "-", omittingEmptySubsequences: false)
-    // Anything else is not one of ours, or another container's, whose processes are not visible here.
+    // Anything else is not ours, or another container's, whose processes are not visible here.
     guard fields.count == 4, let space = UInt64(fields[0]), let pid = Int32(fields[1]),
       let start = UInt64(fields[2]), space == Processes.idNamespace
     else { return false }

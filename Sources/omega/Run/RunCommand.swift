@@ -11,8 +11,8 @@ struct RunCommand: ParsableCommand {
       it ended. Processes of CMD that live longer keep the objects they have in use, but find and \
       make no others; with --keep the namespace stays, and omega says where it is.
 
-      CMD runs in the foreground, with the terminal, and signals sent to omega are passed on to it. \
-      omega then ends as CMD ended: with its exit status, or by the same signal.
+      CMD runs in the foreground, with the terminal, and signals sent to omega are passed on to \
+      it. omega then ends as CMD ended: with its exit status, or by the same signal.
 
       What cannot be intercepted keeps using the kernel: statically linked programs, set-user-id \
       programs, and programs started with a cleaned environment.
@@ -66,7 +66,8 @@ struct RunCommand: ParsableCommand {
     }
     var own: PrivateNamespace?
     if place.given == nil { own = try PrivateNamespace.make() }
-    let namespace = if let own { own.path } else { try place.checked() }
+    if own == nil { _ = try place.made() }
+    let namespace = own?.path ?? place.path
     Processes.setVariable("OMEGA_IPC_NAMESPACE", namespace)
     Processes.setVariable(
       "LD_PRELOAD", Program.preload(library, before: Processes.variable("LD_PRELOAD")))
@@ -92,7 +93,7 @@ struct RunCommand: ParsableCommand {
 }
 
 extension Program {
-  /// Starts the command; a text file without a first line `#!` goes to the shell, as execvp(3) does.
+  /// Starts the command; a script without a first line `#!` goes to the shell, as execvp(3) does.
   fileprivate static func start(_ path: String, _ words: [String]) throws(SystemError) -> Child {
     do throws(SystemError) {
       return try Child.start(path, words)

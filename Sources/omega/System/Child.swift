@@ -64,12 +64,15 @@ struct Child {
       // the hang-up, which goes to a session's leader alone.
       let isFromTerminal = unsafe info.si_code == 0x80  // SI_KERNEL
       if isFromTerminal && !(number == SIGHUP && getsid(0) == getpid()) { continue }
-      kill(pid, number)
+      _ = Glibc.kill(pid, number)
     }
   }
 
-  /// Reaps the child if it has ended. If it stopped for job control, stops this program as well, for
-  /// a shell that waits for it; both go on together.
+  /// SIGKILL.
+  func kill() { _ = Glibc.kill(pid, SIGKILL) }
+
+  /// Reaps the child if it has ended. If it stopped for job control, stops this program as well,
+  /// for a shell that waits for it; both go on together.
   private func lookForEnd() -> Ending? {
     var status: Int32 = 0
     // SAFETY: the number outlives the call.
@@ -80,7 +83,7 @@ struct Child {
       // Not for SIGSTOP: who sent that to the child alone will also continue it alone.
       if [SIGTSTP, SIGTTIN, SIGTTOU].contains(signal) {
         raise(SIGSTOP)
-        kill(pid, SIGCONT)
+        _ = Glibc.kill(pid, SIGCONT)
       }
       return nil
     }

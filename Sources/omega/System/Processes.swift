@@ -75,5 +75,13 @@ enum Processes {
     (Files.read("/proc/sys/kernel/osrelease") ?? "unknown").filter { $0 != "\n" }
   }
 
+  /// SIGKILL to oneself.
+  static func die() -> Never {
+    kill(getpid(), SIGKILL)
+    exit(1)
+  }
+
+  static func pauseMillisecond() { usleep(1000) }
+
   static var now: Int { time(nil) }
 }

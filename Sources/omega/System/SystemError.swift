@@ -19,5 +19,6 @@ struct SystemError: Error, Equatable {
   static let noSpace = SystemError(ENOSPC)
   static let noMemory = SystemError(ENOMEM)
   static let accessDenied = SystemError(EACCES)
+  static let nameTooLong = SystemError(ENAMETOOLONG)
   static let badFormat = SystemError(ENOEXEC)
 }
