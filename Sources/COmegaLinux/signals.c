@@ -40,3 +40,13 @@ int omega_deliver_signals(uint64_t mask) {
   if (!handled) omega_block_signals();
   return handled;
 }
+
+int omega_on_signal_stack(void) {
+  struct {
+    void *stack;
+    int flags;
+    size_t size;
+  } alternate = {0, 0, 0};
+  omega_call(omega_call_sigaltstack, 0, (long)&alternate, 0, 0, 0, 0);
+  return alternate.flags & 1 /* SS_ONSTACK */;
+}

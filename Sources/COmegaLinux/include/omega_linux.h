@@ -73,6 +73,7 @@ enum omega_call {
   omega_call_rt_sigprocmask = SYS_rt_sigprocmask,
   omega_call_rt_sigaction = SYS_rt_sigaction,
   omega_call_rt_sigpending = SYS_rt_sigpending,
+  omega_call_sigaltstack = SYS_sigaltstack,
   omega_call_getpid = SYS_getpid,
   omega_call_gettid = SYS_gettid,
   omega_call_tkill = SYS_tkill,
@@ -111,6 +112,11 @@ struct omega_thread {
   struct omega_robust_head *robust;
   uintptr_t readable_page;   // 1 + a page that could be read the last time it was asked about
   uintptr_t writable_page;   // the same for writing
+  // The call this thread sleeps in, for the case that a signal handler leaves it by siglongjmp.
+  uintptr_t sleep_frame;     // address of its stack frame, 0 for none
+  void *sleep_handle;
+  int64_t sleep_slot;
+  uintptr_t sleep_pending;   // the robust list's pending entry to put back
 };
 
 // <linux/futex.h>'s robust_list_head.
@@ -281,6 +287,10 @@ static inline uint64_t omega_block_signals(void) {
 static inline void omega_restore_signals(uint64_t mask) {
   omega_call(omega_call_rt_sigprocmask, 2, (long)&mask, 0, 8, 0, 0);
 }
+static inline uintptr_t omega_frame(void) { return (uintptr_t)__builtin_frame_address(0); }
+// Whether the thread runs on its alternate signal stack.
+int omega_on_signal_stack(void) __attribute__((visibility("hidden")));
+
 // Lets signals through that are pending and not in `mask`. Nonzero when one had a handler: signals are
 // as in `mask` then; else they are blocked again.
 int omega_deliver_signals(uint64_t mask) __attribute__((visibility("hidden")));

@@ -55,6 +55,14 @@ extension SemaphoreSet {
     throw errno
   }
 
+  /// Takes a call out whose thread no longer waits for it. A result that came meanwhile is lost, as it
+  /// is when a handler leaves a call of the kernel that has just succeeded.
+  public func abandon<H: Host>(_ host: H, slot: Int) throws(Errno) {
+    do throws(Errno) {
+      try withdraw(host, slot, .interrupted)
+    } catch where error == .interrupted {}
+  }
+
   /// Enters and leaves a section: entering repairs, settles the dead and serves.
   private func repair<H: Host>(_ host: H, dead: UInt32) throws(Errno) {
     var section = try Section(self, host, dead: dead)

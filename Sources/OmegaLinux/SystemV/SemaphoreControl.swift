@@ -39,6 +39,7 @@ extension Namespace {
   private func controlSlow(
     _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
   ) -> Int32 {
+    endAbandonedSleep()
     do throws(Errno) {
       let command = command & ~Command.wide
       if identifier < 0 { throw .invalid }

@@ -214,12 +214,15 @@ extension Namespace {
     _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, count: UInt,
     timeout: UnsafeMutableRawPointer?
   ) -> Int32 {
+    endAbandonedSleep()
     do throws(Errno) {
       let start = try unsafe startCall(identifier, operations, count: count, timeout: timeout)
       if let sleeper = unsafe start {
         defer { unsafe leave(sleeper.handle) }
         let set = unsafe sleeper.handle.pointee.set
-        try unsafe set.sleep(LinuxHost(), slot: sleeper.slot, deadline: sleeper.deadline)
+        try unsafe sleeping(sleeper.handle, slot: sleeper.slot) { () throws(Errno) in
+          try unsafe set.sleep(LinuxHost(), slot: sleeper.slot, deadline: sleeper.deadline)
+        }
       }
       return 0
     } catch {
