@@ -21,7 +21,7 @@ build_products() {
   local cc flags=(-std=gnu11 -O1 -Wall -Wextra)
   cc=$(find_c_compiler) || { not_ok 'programs: no C compiler'; return 1; }
   local name
-  for name in raw_syscall deepbind change_user lifecycle interposed; do
+  for name in raw_syscall deepbind change_user lifecycle jump_out interposed; do
     make_product "$name" "$cc" "${flags[@]}" "$here/c/$name.c" -pthread -ldl || return 1
   done
   make_product plugin.so "$cc" "${flags[@]}" -shared -fPIC "$here/c/plugin.c" || return 1
