@@ -41,6 +41,11 @@ test_shared_namespace() {
     "^0x00000003 +2 +rw-rw-rw- +$second_user +3 +0 +0"
   in_namespace "$omega" ls
   expect users-ls-root 0 " +1 +rw------- +$first_user " " +2 +rw-rw-rw- +$second_user "
+  # A private set of another user: its id is no secret, what happens in it is.
+  in_namespace "$omega" mk -S 5 --mode 640
+  as_user $first_user "$reachable" ls
+  expect users-ls-foreign 0 '^0x00000000 +3 +rw-r----- +root +5 +- +- +-$'
+  in_namespace "$omega" rm 3
   as_user $first_user "$reachable" doctor
   expect users-doctor 0 '3 sets in order, 1 of them not yours to open'
 

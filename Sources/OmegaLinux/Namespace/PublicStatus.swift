@@ -13,7 +13,7 @@ import OmegaEngine
 /// shows 0 to those who may not open the image.
 extension Namespace {
   /// The public status of the set at an index; nil when there is none that can be believed.
-  func publicStatus(index: Int) -> SetStatus? {
+  public func publicStatus(index: Int) -> SetStatus? {
     guard let file = lookUp(.semaphores, index: index) else { return nil }
     var raw = omega_file_status()
     // SAFETY: the namespace's path lives as long as the process, the structure outlives the call.

@@ -43,6 +43,11 @@ extension SetRow {
       semaphoreCount = set.semaphoreCount
       permissions = Permissions(
         uid: set.uid, gid: set.gid, cuid: set.uid, cgid: set.gid, mode: set.mode)
+      // A shared namespace tells more; only the times of operations stay unknown.
+      if let status = namespace.publicStatus(index: index) {
+        fill(status)
+        otime = nil
+      }
     case .damaged(let damage):
       state = .damaged
       problem = damage.text
