@@ -112,7 +112,13 @@ struct SimulatedHost: Host {
     world.state.threads[thread].pendingWord = Int(bitPattern: state.pending)
   }
 
-  func waitForOwner(_ turns: Int) { world.pointless() }
+  func waitForOwner(_ turns: Int) {
+    if world.state.threads[thread].masked == 0 {
+      // The loop of `SemaphoreSet.sleep`, which carries nothing else from one turn to the next.
+      world.state.threads[thread].history = mix(2, UInt64(turns))
+    }
+    world.pointless()
+  }
 
   func sleep(
     _ image: Image, _ offset: Int, expected: UInt32, deadline: Deadline, watch given: WatchList,

@@ -15,9 +15,14 @@ extension Section {
       if status == WaiterStatus.finished {
         // Also with the word 0 already: the death may have come between the store and the wake.
         freeOrWake(slot)
-      } else if status == WaiterStatus.queued && slot != guardian && futex & Futex.waiters != 0 {
-        // A guardian whose ward is dead: the work is ours now.
-        image.store32(Futex.idle | nextCount(slot), waiter + Waiter.futex)
+      } else if status == WaiterStatus.queued && slot != guardian
+        && (futex & Futex.waiters != 0 || count != 0)
+      {
+        // A guardian whose ward is dead: the work is ours now. And whoever made its watch list from
+        // what was rolled back must make another.
+        host.crashPoint()
+        image.store32(freshIdle(slot), waiter + Waiter.futex)
+        host.wake(image, waiter + Waiter.futex, count: 1)
       }
     }
     if image.load(Header.needsServe) != 0 || !isLive { serveEverybody() }

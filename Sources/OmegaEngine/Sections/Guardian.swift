@@ -19,11 +19,12 @@ extension Section {
     if guardian >= 0 || image.load(Header.sleeperCount) == 0 { return }
     guard let slot = firstLivingSleeper() else { return }
     let futex = layout.waiter(slot) + Waiter.futex
+    // From here on our death is the guardian's business, no longer that of those who wait for the lock;
+    // these find a dead owner when their bounded wait ends, unless the guardian was quicker. In this
+    // order: a sleeper that reads our id in its word can rely on being woken.
+    host.protect(image, futex)
     host.crashPoint()
     image.store32(host.tid | Futex.waiters, futex)
-    // From here on our death is the guardian's business, no longer that of those who wait for the lock;
-    // these find a dead owner when their bounded wait ends, unless the guardian was quicker.
-    host.protect(image, futex)
     host.crashPoint()
     guardian = slot
     guardianIsFinished = false
@@ -40,7 +41,7 @@ extension Section {
       host.crashPoint()
       host.wake(image, futex, count: 1)
     } else {
-      image.store32(Futex.idle | nextCount(guardian), futex)
+      image.store32(freshIdle(guardian), futex)
     }
     host.protect(image, Header.lock)
     guardian = -1
@@ -60,17 +61,19 @@ extension Section {
     host.wake(image, futex, count: 1)
   }
 
-  /// A count that makes an idle word differ from all recent ones.
-  func nextCount(_ slot: Int) -> UInt32 {
-    (image.load32(layout.waiter(slot) + Waiter.kicks) &+ 1) & 0xFF_FFFF
+  /// An idle word that differs from all recent ones of the slot.
+  func freshIdle(_ slot: Int) -> UInt32 {
+    let kicks = layout.waiter(slot) + Waiter.kicks
+    let count = (image.load32(kicks) &+ 1) & 0xFF_FFFF
+    image.store32(count, kicks)
+    return Futex.idle | count
   }
 
   /// Makes the sleeper look at its watch list again when the section ends.
   mutating func kickSleeper(_ slot: Int) {
-    let waiter = layout.waiter(slot)
-    let count = nextCount(slot)
-    image.store32(count, waiter + Waiter.kicks)
-    if slot != guardian { image.store32(Futex.idle | count, waiter + Waiter.futex) }
+    if slot != guardian {
+      image.store32(freshIdle(slot), layout.waiter(slot) + Waiter.futex)
+    }
     kick = slot
   }
 

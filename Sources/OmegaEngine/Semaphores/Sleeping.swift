@@ -9,6 +9,7 @@ extension SemaphoreSet {
     let futex = layout.waiter(slot) + Waiter.futex
     var state = host.beginSleep(image, layout.waiter(slot) + Waiter.life)
     defer { host.endSleep(state) }
+    var turns = 0
     while true {
       // No wake-up is lost: whoever finishes the call, becomes our guardian's ward or adds a holder
       // changes this word before waking, and the host waits only while it still has this value.
@@ -18,11 +19,20 @@ extension SemaphoreSet {
         try repair(host, dead: word & Futex.ownerMask)
         continue
       }
+      // What an open transaction shows may be rolled back, and a watch list made of it would be wrong.
+      // Sections are short, so wait for the end of this one. (As its owner's guardian we need not.)
+      let isGuardian = word & Futex.waiters != 0
+      if !isGuardian && isLocked {
+        turns += 1
+        if turns % 64 == 0 { try repair(host, dead: 0) } else { host.waitForOwner(turns) }
+        continue
+      }
       var watch = WatchList()
       if fillWatchList(&watch, slot: slot, host) {
         try repair(host, dead: 0)
         continue
       }
+      if !isGuardian && isLocked { continue }
       switch host.sleep(image, futex, expected: word, deadline: deadline, watch: watch, &state) {
       case .woken, .lookAround: continue
       case .timedOut: return try withdraw(host, slot, .again)
@@ -61,6 +71,11 @@ extension SemaphoreSet {
     do throws(Errno) {
       try withdraw(host, slot, .interrupted)
     } catch where error == .interrupted {}
+  }
+
+  /// Somebody is inside a section, or died there.
+  private var isLocked: Bool {
+    image.load32(Header.lock) & (Futex.ownerMask | Futex.ownerDied) != 0
   }
 
   /// Enters and leaves a section: entering repairs, settles the dead and serves.

@@ -64,7 +64,7 @@ extension Section {
     image.store(sequence, waiter + Waiter.sequence)
     image.store(0, waiter + Waiter.armedSequence)
     image.store(UInt64(bitPattern: host.now()), waiter + Waiter.since)
-    image.store32(Futex.idle | nextCount(slot), waiter + Waiter.futex)
+    image.store32(freshIdle(slot), waiter + Waiter.futex)
     image.store32(0, waiter + Waiter.life)
     setBlocked(slot, operation(index))
 
