@@ -8,38 +8,38 @@ public struct Errno: RawRepresentable, Hashable, Sendable {
   public let rawValue: Int32
 
   /// Wraps a number; any is allowed.
-  public init(rawValue: Int32) { self.rawValue = rawValue }
+  @inlinable public init(rawValue: Int32) { self.rawValue = rawValue }
 
   init(_ errno: OmegaEngine.Errno) { rawValue = errno.rawValue }
 
   /// EPERM: only the owner, the creator or an administrator may do this.
-  public static let notPermitted = Errno(rawValue: 1)
+  @inlinable public static var notPermitted: Errno { Errno(rawValue: 1) }
   /// ENOENT: there is nothing with this key or path.
-  public static let noEntry = Errno(rawValue: 2)
+  @inlinable public static var noEntry: Errno { Errno(rawValue: 2) }
   /// EINTR: a signal handler ran while the call waited; nothing has been changed.
-  public static let interrupted = Errno(rawValue: 4)
+  @inlinable public static var interrupted: Errno { Errno(rawValue: 4) }
   /// E2BIG: more operations in one call than the namespace allows.
-  public static let tooManyOperations = Errno(rawValue: 7)
+  @inlinable public static var tooManyOperations: Errno { Errno(rawValue: 7) }
   /// EAGAIN: the operation would have to wait (longer).
-  public static let wouldBlock = Errno(rawValue: 11)
+  @inlinable public static var wouldBlock: Errno { Errno(rawValue: 11) }
   /// ENOMEM: no memory, or no place for another process or sleeper in the set.
-  public static let noMemory = Errno(rawValue: 12)
+  @inlinable public static var noMemory: Errno { Errno(rawValue: 12) }
   /// EACCES: the permissions do not allow it.
-  public static let accessDenied = Errno(rawValue: 13)
+  @inlinable public static var accessDenied: Errno { Errno(rawValue: 13) }
   /// EEXIST: there is a set with this key already.
-  public static let exists = Errno(rawValue: 17)
+  @inlinable public static var exists: Errno { Errno(rawValue: 17) }
   /// ENOTDIR: part of a path is not a directory.
-  public static let notDirectory = Errno(rawValue: 20)
+  @inlinable public static var notDirectory: Errno { Errno(rawValue: 20) }
   /// EINVAL: no such set, or an argument that makes no sense.
-  public static let invalid = Errno(rawValue: 22)
+  @inlinable public static var invalid: Errno { Errno(rawValue: 22) }
   /// EFBIG: the set has no semaphore of this number.
-  public static let noSuchSemaphore = Errno(rawValue: 27)
+  @inlinable public static var noSuchSemaphore: Errno { Errno(rawValue: 27) }
   /// ENOSPC: a limit of the namespace, or the file system is full.
-  public static let noSpace = Errno(rawValue: 28)
+  @inlinable public static var noSpace: Errno { Errno(rawValue: 28) }
   /// ERANGE: a value would leave 0…32767.
-  public static let outOfRange = Errno(rawValue: 34)
+  @inlinable public static var outOfRange: Errno { Errno(rawValue: 34) }
   /// EIDRM: the set was removed while the call was under way.
-  public static let removed = Errno(rawValue: 43)
+  @inlinable public static var removed: Errno { Errno(rawValue: 43) }
 
   private static let names: [Int32: String] = [
     1: "EPERM", 2: "ENOENT", 4: "EINTR", 5: "EIO", 7: "E2BIG", 9: "EBADF", 11: "EAGAIN",

@@ -18,8 +18,11 @@ extension Namespace {
     public enum State: Hashable, Sendable {
       /// A set that works.
       case usable(SemaphoreSetStatus)
-      /// A set that this process may not open; owner, group and mode are its file's.
-      case inaccessible(semaphoreCount: Int, owner: UInt32, group: UInt32, mode: UInt32)
+      /// A set that this process may not open; owner, group and mode are its file's. A shared
+      /// namespace tells its status all the same, except the time of the last operation.
+      case inaccessible(
+        semaphoreCount: Int, owner: UInt32, group: UInt32, mode: UInt32,
+        status: SemaphoreSetStatus?)
       /// Being created, or its creator died before it was complete.
       case unfinished(SemaphoreSetStatus)
       /// Removed, by somebody who died before its file was gone.
@@ -64,7 +67,8 @@ extension Namespace {
         case .key(let key): if isStale(key) { contents.staleKeys.append(Key(rawValue: key)) }
         case .set(let index):
           if let finding = host.find(index: index) {
-            contents.sets.append(SetEntry(index: index, state: SetEntry.State(finding)))
+            let known = host.publicStatus(index: index)
+            contents.sets.append(SetEntry(index: index, state: SetEntry.State(finding, known)))
           }
         }
       }
@@ -100,7 +104,7 @@ extension Namespace {
 }
 
 extension Namespace.SetEntry.State {
-  fileprivate init(_ finding: SetFinding) {
+  fileprivate init(_ finding: SetFinding, _ known: SetStatus?) {
     switch finding {
     case .usable(let status): self = .usable(SemaphoreSetStatus(status))
     case .unfinished(let status): self = .unfinished(SemaphoreSetStatus(status))
@@ -108,7 +112,8 @@ extension Namespace.SetEntry.State {
     case .damaged(let damage): self = .damaged(reason: damage.reason)
     case .inaccessible(let set):
       self = .inaccessible(
-        semaphoreCount: set.semaphoreCount, owner: set.uid, group: set.gid, mode: set.mode)
+        semaphoreCount: set.semaphoreCount, owner: set.uid, group: set.gid, mode: set.mode,
+        status: known.map(SemaphoreSetStatus.init))
     }
   }
 }

@@ -9,11 +9,16 @@ extension SemaphoreSet {
   /// - Throws: EINVAL when there is no such set or semaphore, EACCES without the permission.
   ///
   /// The corresponding C function is `semctl` with `GETVAL`.
+  @inlinable
   public func value(of semaphore: Int = 0) throws(IPCError) -> Int {
-    let result = namespace.host.value(identifier, Int32(clamping: semaphore))
+    let result = rawValue(of: Int32(clamping: semaphore))
     if result < 0 { throw failure(.read, -result, semaphore) }
     return Int(result)
   }
+
+  /// The value or a negative errno.
+  @usableFromInline
+  func rawValue(of semaphore: Int32) -> Int32 { namespace.host.value(identifier, semaphore) }
 
   /// Sets a semaphore's value, 0…32767; what processes would undo of it is forgotten. Needs
   /// permission to alter.

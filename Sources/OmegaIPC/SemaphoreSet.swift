@@ -43,11 +43,12 @@ public struct SemaphoreSet: Hashable, Sendable {
   ///   is no such set.
   ///
   /// The corresponding C function is `semop`.
+  @inlinable
   public func acquire(
     _ semaphore: Int = 0, by amount: Int = 1, undo: Undo = .never
   ) throws(IPCError) {
-    let errno = one(.acquire(semaphore, by: amount), undo, 0)
-    if errno != 0 { throw failure(.acquire, errno, semaphore) }
+    let result = acquireOrWait(semaphore, amount, undo, flags: 0)
+    if result != 0 { throw failure(.acquire, -result, semaphore) }
   }
 
   /// As ``acquire(_:by:undo:)``, but waits no longer than `timeout`; then throws EAGAIN.
@@ -57,7 +58,7 @@ public struct SemaphoreSet: Hashable, Sendable {
   public func acquire(
     _ semaphore: Int = 0, by amount: Int = 1, undo: Undo = .never, timeout: Duration
   ) throws(IPCError) {
-    let errno = several([.acquire(semaphore, by: amount)], undo, timeout)
+    let errno = one(.acquire(semaphore, by: amount), undo, timeout)
     if errno != 0 { throw failure(.acquire, errno, semaphore) }
   }
 
@@ -67,13 +68,14 @@ public struct SemaphoreSet: Hashable, Sendable {
   /// - Throws: as ``acquire(_:by:undo:)``, except EINTR.
   ///
   /// The corresponding C function is `semop` with `IPC_NOWAIT`.
+  @inlinable
   public func tryAcquire(
     _ semaphore: Int = 0, by amount: Int = 1, undo: Undo = .never
   ) throws(IPCError) -> Bool {
-    let errno = one(.acquire(semaphore, by: amount), undo, Flag.noWait)
-    if errno == 0 { return true }
-    if errno == OmegaEngine.Errno.again.rawValue { return false }
-    throw failure(.acquire, errno, semaphore)
+    let result = acquireOrWait(semaphore, amount, undo, flags: OperationWord.noWait)
+    if result == 0 { return true }
+    if result == -Errno.wouldBlock.rawValue { return false }
+    throw failure(.acquire, -result, semaphore)
   }
 
   /// Adds an amount to a semaphore and lets go on whom that allows to. Never waits.
@@ -82,11 +84,15 @@ public struct SemaphoreSet: Hashable, Sendable {
   ///   EINTR.
   ///
   /// The corresponding C function is `semop`.
+  @inlinable
   public func release(
     _ semaphore: Int = 0, by amount: Int = 1, undo: Undo = .never
   ) throws(IPCError) {
-    let errno = one(.release(semaphore, by: amount), undo, 0)
-    if errno != 0 { throw failure(.release, errno, semaphore) }
+    let result =
+      OperationWord.allows(semaphore, amount)
+      ? operate(OperationWord.bits(semaphore, amount, undo, flags: 0))
+      : OperationWord.refusal(semaphore, amount)
+    if result != 0 { throw failure(.release, -result, semaphore) }
   }
 
   /// Waits until a semaphore's value is 0. **Blocks.** Needs permission to read.
@@ -94,68 +100,95 @@ public struct SemaphoreSet: Hashable, Sendable {
   /// - Throws: as ``acquire(_:by:undo:)``.
   ///
   /// The corresponding C function is `semop`.
+  @inlinable
   public func waitForZero(_ semaphore: Int = 0) throws(IPCError) {
-    let errno = one(.waitForZero(semaphore), .never, 0)
-    if errno != 0 { throw failure(.waitForZero, errno, semaphore) }
+    let result = zeroOrWait(semaphore, flags: 0)
+    if result != 0 { throw failure(.waitForZero, -result, semaphore) }
   }
 
   /// As ``waitForZero(_:)``, but waits no longer than `timeout`; then throws EAGAIN. **Blocks.**
   ///
   /// The corresponding C function is `semtimedop`.
   public func waitForZero(_ semaphore: Int = 0, timeout: Duration) throws(IPCError) {
-    let errno = several([.waitForZero(semaphore)], .never, timeout)
+    let errno = one(.waitForZero(semaphore), .never, timeout)
     if errno != 0 { throw failure(.waitForZero, errno, semaphore) }
   }
 
   /// Whether a semaphore's value is 0. Never waits. Needs permission to read.
   ///
   /// The corresponding C function is `semop` with `IPC_NOWAIT`.
+  @inlinable
   public func isZero(_ semaphore: Int = 0) throws(IPCError) -> Bool {
-    let errno = one(.waitForZero(semaphore), .never, Flag.noWait)
-    if errno == 0 { return true }
-    if errno == OmegaEngine.Errno.again.rawValue { return false }
-    throw failure(.waitForZero, errno, semaphore)
+    let result = zeroOrWait(semaphore, flags: OperationWord.noWait)
+    if result == 0 { return true }
+    if result == -Errno.wouldBlock.rawValue { return false }
+    throw failure(.waitForZero, -result, semaphore)
   }
 
-  /// The lock-free path: no array, no allocation. 0 or an errno.
-  @inline(__always)
-  private func one(_ operation: SemaphoreOperation, _ undo: Undo, _ flags: Int32) -> Int32 {
+  // The lock-free path, without array or allocation. What can be decided where the call stands is
+  // inlined there; results are 0 or a negative errno.
+
+  @inlinable @inline(__always)
+  func acquireOrWait(_ semaphore: Int, _ amount: Int, _ undo: Undo, flags: UInt64) -> Int32 {
+    guard OperationWord.allows(semaphore, amount) else {
+      return OperationWord.refusal(semaphore, amount)
+    }
+    return operate(OperationWord.bits(semaphore, 0 &- amount, undo, flags: flags))
+  }
+
+  @inlinable @inline(__always)
+  func zeroOrWait(_ semaphore: Int, flags: UInt64) -> Int32 {
+    guard OperationWord.allows(semaphore, 1) else { return OperationWord.refusal(semaphore, 1) }
+    return operate(OperationWord.bits(semaphore, 0, .never, flags: flags))
+  }
+
+  @usableFromInline
+  func operate(_ bits: UInt64) -> Int32 {
+    namespace.host.operate(identifier, Operation(bits: bits))
+  }
+
+  // MARK: Several operations, or a timeout
+
+  /// 0 or an errno. Tries before it gives a timeout, because only calls without one can do without
+  /// the set's lock.
+  func several(
+    _ operations: borrowing Span<SemaphoreOperation>, _ undo: Undo, _ timeout: Duration?
+  ) -> Int32 {
+    let flags = undo == .atExit ? Flag.undo : 0
+    guard let timeout else { return atOnce(operations, flags, nil) }
+    if timeout < .zero { return OmegaEngine.Errno.invalid.rawValue }
+    let errno = atOnce(operations, flags | Flag.noWait, nil)
+    if errno != OmegaEngine.Errno.again.rawValue || timeout == .zero { return errno }
+    return atOnce(operations, flags, Timeout(timeout))
+  }
+
+  private func atOnce(
+    _ operations: borrowing Span<SemaphoreOperation>, _ flags: Int32, _ timeout: Timeout?
+  ) -> Int32 {
+    let span = copy operations
     do throws(OmegaLinuxErrno) {
-      let flags = flags | (undo == .atExit ? Flag.undo : 0)
-      return -namespace.host.operate(identifier, try operation.engineForm(flags: flags))
+      guard span.count <= 8 else {
+        for index in span.indices { _ = try span[index].engineForm(flags: flags) }
+        return -namespace.host.operate(identifier, count: span.count, timeout: timeout) { index in
+          // Checked above.
+          (try? span[index].engineForm(flags: flags)) ?? Operation(bits: 0)
+        }
+      }
+      var words = InlineArray<8, UInt64>(repeating: 0)
+      for index in span.indices { words[index] = try span[index].engineForm(flags: flags).bits }
+      return -namespace.host.operate(identifier, words, count: span.count, timeout: timeout)
     } catch {
       return error.rawValue
     }
   }
 
-  func several(
-    _ operations: borrowing Span<SemaphoreOperation>, _ undo: Undo, _ timeout: Duration?
-  ) -> Int32 {
-    let extra = undo == .atExit ? Flag.undo : 0
-    for index in operations.indices {
-      do throws(OmegaLinuxErrno) {
-        _ = try operations[index].engineForm(flags: extra)
-      } catch {
-        return error.rawValue
-      }
-    }
-    let span = copy operations
-    return -namespace.host.operate(
-      identifier, count: span.count, timeout: timeout.map(Timeout.init)
-    ) { index in
-      // Checked above.
-      (try? span[index].engineForm(flags: extra)) ?? Operation(bits: 0)
-    }
-  }
-
-  private func several(
-    _ operations: InlineArray<1, SemaphoreOperation>, _ undo: Undo, _ timeout: Duration
-  ) -> Int32 {
-    several(operations.span, undo, timeout)
+  private func one(_ operation: SemaphoreOperation, _ undo: Undo, _ timeout: Duration) -> Int32 {
+    let operations: InlineArray<1, SemaphoreOperation> = [operation]
+    return several(operations.span, undo, timeout)
   }
 
   /// The error of a call on the set or on one of its semaphores.
-  @inline(never)
+  @inline(never) @usableFromInline
   func failure(_ action: IPCError.Action, _ errno: Int32, _ semaphore: Int? = nil) -> IPCError {
     let directory = namespace.directory
     let object: IPCError.Object =
@@ -174,10 +207,14 @@ extension SemaphoreSet: CustomStringConvertible {
 }
 
 extension Timeout {
-  /// A negative duration becomes one that the call refuses with EINVAL.
   fileprivate init(_ duration: Duration) {
     let (seconds, attoseconds) = duration.components
-    self.init(seconds: seconds, nanoseconds: attoseconds / 1_000_000_000)
-    if duration < .zero { self.seconds = -1 }
+    // What is left of a nanosecond is waited for.
+    let nanoseconds = (attoseconds + 999_999_999) / 1_000_000_000
+    if nanoseconds < 1_000_000_000 || seconds == .max {
+      self.init(seconds: seconds, nanoseconds: min(nanoseconds, 999_999_999))
+    } else {
+      self.init(seconds: seconds + 1, nanoseconds: 0)
+    }
   }
 }

@@ -116,15 +116,6 @@ import Testing
     #expect(try good.value() == 5)
   }
 
-  @Test func findsKeysWithoutTheirSet() throws {
-    let set = try namespace.createSemaphores(key: 0x42, count: 1)
-    unlink(box.directory + "/" + fileName(set))
-    #expect(try namespace.contents().staleKeys == [0x42])
-    let next = try namespace.openOrCreateSemaphores(key: 0x42, count: 1)
-    #expect(try namespace.contents().staleKeys == [])
-    #expect(try next.value() == 0)
-  }
-
   @Test func failsWhenTheDirectoryIsGone() throws {
     let box = try PrivateNamespace()
     removeDirectory(box.directory)

@@ -183,6 +183,19 @@ import Testing
     #expect(failure { () throws(IPCError) in try set[2].setValue(1) }?.errno == .invalid)
   }
 
+  /// As in OmegaIPC.docc.
+  @Test func doesWhatTheDocumentationShows() throws {
+    let jobs = try namespace.openOrCreateSemaphores(key: 0x4A0B, count: 3)
+    try jobs.perform([.release(0, by: 4), .release(1, by: 2)])
+    try jobs.perform(
+      [.acquire(0), .acquire(1)], undo: .atExit, timeout: .seconds(5))
+    let mutex = jobs[2]
+    try mutex.setValue(1)
+    try mutex.withAcquired {}
+    #expect(try jobs.values() == [3, 1, 1])
+    #expect(try jobs.inspect().holders == [holder([0: 1, 1: 1])])
+  }
+
   // MARK: Waiting
 
   @Test func aReleaseLetsGoOn() async throws {

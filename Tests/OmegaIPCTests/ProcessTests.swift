@@ -92,6 +92,21 @@ import Testing
     #expect(try set.value() == 6)
   }
 
+  @Test func findsKeysWithoutTheirSet() async throws {
+    let box = try PrivateNamespace()
+    // Made elsewhere: who has a set mapped does not notice that its file is gone.
+    await #expect(processExitsWith: .success) { [directory = box.directory as String] in
+      _ = try Namespace(directory: directory).createSemaphores(key: 0x42, count: 1)
+      exit(0)
+    }
+    let name = try #require(try box.namespace.contents().sets.first).fileName
+    #expect(unlink(box.directory + "/" + name) == 0)
+    #expect(try box.namespace.contents().staleKeys == [0x42])
+    let next = try box.namespace.openOrCreateSemaphores(key: 0x42, count: 1)
+    #expect(try box.namespace.contents().staleKeys == [])
+    #expect(try next.value() == 0)
+  }
+
   @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
   func keepsOtherUsersOut() async throws {
     let box = try PrivateNamespace(mode: 0o1777)
@@ -124,7 +139,8 @@ import Testing
       else { exit(9) }
       let states = try namespace.contents().sets.map(\.state)
       guard states.count == 2,
-        states[0] == .inaccessible(semaphoreCount: 1, owner: 0, group: 0, mode: 0o600),
+        case .inaccessible(1, 0, 0, 0o600, let known?) = states[0],
+        known.identifier == set1, known.key == 1, known.owner == 0, known.mode == 0o600,
         case .usable(let status) = states[1], status.key == 2
       else { exit(10) }
       exit(0)

@@ -3,9 +3,9 @@
 extension SemaphoreSet {
   /// Shows the whole set at one instant, the dead settled first; returns its status.
   ///
-  /// Calls `semaphore` for every index in order, then `sleeper` for every sleeping call (in no order;
-  /// see `Sleeper.sequence`) and `holder` for every adjustment that is not 0. All run inside the
-  /// set's section with signals blocked, so they only take notes.
+  /// Calls `semaphore` for every index in order, then `sleeper` for every sleeping call (in no
+  /// order; see `Sleeper.sequence`) and `holder` for every adjustment that is not 0. All run inside
+  /// the set's section with signals blocked, so they only take notes.
   public func inspect<H: Host>(
     _ host: H, semaphore: (Int, SemaphoreWord) -> Void, sleeper: (Sleeper) -> Void,
     holder: (Holder) -> Void
@@ -72,8 +72,8 @@ public struct Sleeper {
     set.waiterOperation(slot, operationCount, index)
   }
 
-  /// Index of the operation it blocks on: of those that fit `semaphore` and `waitsForZero`, the first
-  /// that cannot proceed on running values.
+  /// Index of the operation it blocks on: of those that fit `semaphore` and `waitsForZero`, the
+  /// first that cannot proceed on running values.
   ///
   /// The image keeps only the semaphore and the kind, as GETNCNT and GETZCNT need no more.
   public var blockedIndex: Int {

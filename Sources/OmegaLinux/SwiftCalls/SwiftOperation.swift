@@ -7,8 +7,8 @@ import OmegaEngine
 extension Namespace {
   /// `semop` with one operation: 0 or a negative errno. Blocks.
   ///
-  /// Not generic and not inlined elsewhere, so that the lock-free path is compiled once, here; and no
-  /// memory is passed, which would cost a stack protector.
+  /// Not generic and not inlined elsewhere, so that the lock-free path is compiled once, here; and
+  /// no memory is passed, which would cost a stack protector.
   @inline(never)
   public func operate(_ identifier: Int32, _ operation: Operation) -> Int32 {
     if let handle = unsafe enter(identifier) {
@@ -22,35 +22,69 @@ extension Namespace {
 
   /// `semtimedop`, for calls of any number of operations: 0 or a negative errno. Blocks for as long
   /// as `timeout` says; nil stands for ever.
+  @inline(never)
   public func operate(
     _ identifier: Int32, count: Int, timeout: Timeout?, _ operation: (Int) -> Operation
   ) -> Int32 {
     if count < 1 { return -Errno.invalid.rawValue }
     if count > limits.operationsPerCall { return -Errno.argumentListTooLong.rawValue }
-    return count <= 8
-      ? operate(identifier, OperationBuffer<8>(), count, timeout, operation)
-      : operate(identifier, OperationBuffer<500>(), count, timeout, operation)
+    return operateMany(identifier, count, timeout, operation)
   }
 
-  @inline(__always)
-  private func operate<let capacity: Int>(
-    _ identifier: Int32, _ empty: consuming OperationBuffer<capacity>, _ count: Int,
-    _ timeout: Timeout?, _ operation: (Int) -> Operation
+  /// The same for the first `count` of up to eight operations, given as their bits: without a
+  /// closure, which would cost more than the rest.
+  @inline(never)
+  public func operate(
+    _ identifier: Int32, _ words: InlineArray<8, UInt64>, count: Int, timeout: Timeout?
   ) -> Int32 {
-    var buffer = empty
-    for index in 0..<count { buffer.set(index, operation(index)) }
-    var time = omega_timespec()
-    if let timeout {
-      time.seconds = timeout.seconds
-      time.nanoseconds = timeout.nanoseconds
+    if count < 1 || count > 8 { return -Errno.invalid.rawValue }
+    if count > limits.operationsPerCall { return -Errno.argumentListTooLong.rawValue }
+    var buffer = InlineArray<6, UInt64>(repeating: 0)
+    // SAFETY: 48 bytes are room for 8 operations; they outlive the call.
+    return unsafe withUnsafeMutablePointer(to: &buffer) {
+      let buffer = UnsafeMutableRawPointer($0)
+      for index in 0..<count { unsafe Namespace.store(words[index], index, buffer) }
+      return unsafe operate(identifier, buffer, count, timeout)
     }
-    // SAFETY: the buffer holds `count` operations; it and the time outlive the call.
-    return unsafe buffer.withBytes { bytes in
-      unsafe withUnsafeMutablePointer(to: &time) { time in
-        unsafe operate(
-          identifier, bytes, count: UInt(count),
-          timeout: timeout == nil ? nil : UnsafeMutableRawPointer(time))
-      }
+  }
+
+  /// Apart from its callers, because its stack is large.
+  @inline(never)
+  private func operateMany(
+    _ identifier: Int32, _ count: Int, _ timeout: Timeout?, _ operation: (Int) -> Operation
+  ) -> Int32 {
+    var buffer = InlineArray<375, UInt64>(repeating: 0)
+    // SAFETY: 3000 bytes are room for 500 operations, the most a namespace allows.
+    return unsafe withUnsafeMutablePointer(to: &buffer) {
+      let buffer = UnsafeMutableRawPointer($0)
+      for index in 0..<count { unsafe Namespace.store(operation(index).bits, index, buffer) }
+      return unsafe operate(identifier, buffer, count, timeout)
+    }
+  }
+
+  /// Writes a `struct sembuf`, in the pieces in which it is read: else the processor would have to
+  /// wait until it is in the cache.
+  @unsafe @inline(__always)
+  private static func store(_ bits: UInt64, _ index: Int, _ buffer: UnsafeMutableRawPointer) {
+    // SAFETY: the caller's buffer has room.
+    unsafe buffer.storeBytes(
+      of: UInt32(truncatingIfNeeded: bits), toByteOffset: 6 &* index, as: UInt32.self)
+    unsafe buffer.storeBytes(
+      of: UInt16(truncatingIfNeeded: bits >> 32), toByteOffset: 6 &* index &+ 4, as: UInt16.self)
+  }
+
+  @unsafe @inline(__always)
+  private func operate(
+    _ identifier: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int, _ timeout: Timeout?
+  ) -> Int32 {
+    guard let timeout else {
+      return unsafe operate(identifier, buffer, count: UInt(count), timeout: nil)
+    }
+    var time = omega_timespec(seconds: timeout.seconds, nanoseconds: timeout.nanoseconds)
+    // SAFETY: the time outlives the call.
+    return unsafe withUnsafeMutablePointer(to: &time) {
+      unsafe operate(
+        identifier, buffer, count: UInt(count), timeout: UnsafeMutableRawPointer($0))
     }
   }
 }
@@ -63,30 +97,4 @@ public struct Timeout: Sendable {
     self.seconds = seconds
     self.nanoseconds = nanoseconds
   }
-}
-
-/// `struct sembuf` times `capacity`, on the stack.
-private struct OperationBuffer<let capacity: Int> {
-  private var words = InlineArray<capacity, SemaphoreBuffer>(repeating: SemaphoreBuffer())
-
-  @inline(__always)
-  mutating func set(_ index: Int, _ operation: Operation) {
-    words[index] = SemaphoreBuffer(
-      number: UInt16(truncatingIfNeeded: operation.bits),
-      amount: Int16(truncatingIfNeeded: operation.bits >> 16),
-      flags: Int16(truncatingIfNeeded: operation.bits >> 32))
-  }
-
-  @unsafe @inline(__always)
-  mutating func withBytes(_ body: (UnsafeMutableRawPointer) -> Int32) -> Int32 {
-    // SAFETY: an inline array holds its elements one after the other.
-    unsafe withUnsafeMutablePointer(to: &words) { unsafe body(UnsafeMutableRawPointer($0)) }
-  }
-}
-
-/// `struct sembuf`.
-private struct SemaphoreBuffer {
-  var number: UInt16 = 0
-  var amount: Int16 = 0
-  var flags: Int16 = 0
 }
