@@ -185,15 +185,11 @@ import Testing
 
   /// As in OmegaIPC.docc.
   @Test func doesWhatTheDocumentationShows() throws {
-    let jobs = try namespace.openOrCreateSemaphores(key: 0x4A0B, count: 3)
-    try jobs.perform([.release(0, by: 4), .release(1, by: 2)])
-    try jobs.perform(
-      [.acquire(0), .acquire(1)], undo: .atExit, timeout: .seconds(5))
-    let mutex = jobs[2]
-    try mutex.setValue(1)
-    try mutex.withAcquired {}
-    #expect(try jobs.values() == [3, 1, 1])
-    #expect(try jobs.inspect().holders == [holder([0: 1, 1: 1])])
+    let set = try namespace.makeSemaphores([1, 0])
+    try set.acquire(0, undo: .atExit)
+    try set.perform([.release(0), .release(1, by: 2)], undo: .atExit)
+    #expect(try set.values() == [1, 2])
+    #expect(try set.inspect().holders == [holder([1: -2])])
   }
 
   // MARK: Waiting
