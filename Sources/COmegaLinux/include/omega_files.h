@@ -26,6 +26,15 @@ long omega_rename(const char *_Nonnull old_path, const char *_Nonnull new_path)
 long omega_change_link_owner(const char *_Nonnull path, uint32_t uid, uint32_t gid)
     __attribute__((visibility("hidden")));
 
+// Gives a file of `owner` and `owning_group` the mode rw-, `group` and `other` (0…7). What its owner
+// has, `uid` and `cuid` have too, and what its group has, `gid` and `cgid`: where they differ, by an
+// access control list (acl(5)). 0 or a negative errno, after which the file has the mode alone.
+struct omega_rights {
+  uint32_t owner, uid, cuid, owning_group, gid, cgid, group, other;
+};
+long omega_set_rights(int fd, const struct omega_rights *_Nonnull rights)
+    __attribute__((visibility("hidden")));
+
 // O_NOFOLLOW and O_DIRECTORY.
 #if defined(__x86_64__)
 enum { omega_open_nofollow = 0400000, omega_open_directory = 0200000 };

@@ -47,7 +47,13 @@ extension Namespace {
       let status = set.statusNow()
       let index = Int(status.identifier) & 0x7FFF
       let permissions = status.permissions
-      changeFile(index: index, inode: inode, permissions)
+      _ = changeFile(index: index, inode: inode, permissions)
+      // The owner must be able to remove the key's link in a sticky directory.
+      if lookUp(.semaphores, key: status.key)?.identifier == status.identifier {
+        // SAFETY: the namespace's path lives as long as the process.
+        var link = unsafe Path(path, .semaphores, key: status.key)
+        unsafe link.withText { unsafe followOwner($0, permissions) }
+      }
       // Two live sets have the name never, but a dead one's text may be left.
       if publicIdentifier(index: index) != status.identifier {
         // SAFETY: the namespace's path lives as long as the process.
@@ -112,23 +118,5 @@ extension Namespace {
       UInt64(permissions.cuid), UInt64(permissions.cgid), UInt64(permissions.mode),
       UInt64(max(0, status.ctime)),
     ]
-  }
-
-  /// The file follows the set's owner and mode, so that the kernel enforces who may map it.
-  func changeFile(index: Int, inode: UInt64, _ permissions: Permissions) {
-    // SAFETY: as above.
-    var name = unsafe Path(path, .semaphores, index: index)
-    let descriptor = unsafe name.withText {
-      unsafe Kernel.open(
-        $0, Open.readWrite | Open.closeOnExec | Open.noFollow | Open.nonBlocking)
-    }
-    guard descriptor >= 0 else { return }
-    defer { Kernel.close(descriptor) }
-    guard let status = Kernel.status(descriptor), status.inode == inode else { return }
-    let mode = Namespace.fileMode(permissions.mode)
-    if status.mode & 0o777 != mode { _ = Kernel.changeMode(descriptor, mode) }
-    if status.uid != permissions.uid || status.gid != permissions.gid {
-      _ = Kernel.changeOwner(descriptor, permissions.uid, permissions.gid)
-    }
   }
 }

@@ -170,7 +170,8 @@ extension Namespace {
     permissions.uid = uid
     permissions.gid = gid
     permissions.mode = mode
-    changeFile(index: Int(identifier) & 0x7FFF, inode: inode, permissions)
+    let index = Int(identifier) & 0x7FFF
+    guard changeFile(index: index, inode: inode, permissions) else { throw .notPermitted }
     try set.setPermissions(LinuxHost(), uid: uid, gid: gid, mode: mode)
     publishStatus(set, inode: inode)
     return 0
