@@ -201,7 +201,7 @@ static double seconds(void) {
 }
 
 struct totals {
-  _Atomic long done, steps, differences, without_undo;
+  _Atomic long done, steps, differences, without_undo, without_gift;
 };
 
 static void run_seeds(long first, long count, bool exact, struct totals *totals) {
@@ -215,6 +215,7 @@ static void run_seeds(long first, long count, bool exact, struct totals *totals)
     totals->done++;
     totals->steps += kernel->steps;
     totals->without_undo += kernel->without_undo;
+    totals->without_gift += kernel->without_gift;
     totals->differences += !equal;
     if (!equal && options.stop) break;
     if (totals->differences == options.enough && seed + 1 < first + count) {
@@ -254,14 +255,15 @@ static int run_main(void) {
   bool whole = totals->done == options.count || totals->differences != 0;
   bool good = whole && totals->differences == 0;
   printf("%s %s: %ld seeds, %ld differences (%ld steps, %.1f s; seeds %ld to %ld"
-         "%s%s%s%s; left out: SEM_UNDO in %ld calls without any rights)\n",
+         "%s%s%s%s; left out: SEM_UNDO in %ld calls without any rights, %ld gifts of"
+         " gifts)\n",
          good ? "ok" : "not ok", options.name, totals->done, totals->differences, totals->steps,
          seconds() - start, options.first, options.first + options.count - 1,
          whole ? "" : "; some seeds were not run",
          exact ? "" : "; shared IPC namespace: raw ids not compared",
          geteuid() == 0 ? "" : "; not root: no other users",
          options.features == FEATURES_ALL ? "" : "; NOT COMPLETE: kinds of steps left out",
-         totals->without_undo);
+         totals->without_undo, totals->without_gift);
   return good ? 0 : 1;
 }
 

@@ -99,7 +99,7 @@ struct region {
   unsigned patience_ms;        // a step that takes longer hangs
   unsigned features;           // see FEATURE_*
   bool finished;
-  unsigned steps, without_undo; // the latter: see leave_out_undo in schedule.c
+  unsigned steps, without_undo, without_gift; // see leave_out_undo, leave_out_gift in schedule.c
   uint8_t returned[MAX_STEPS]; // calls that came back in each step
   unsigned id_count;
   int ids[MAX_SETS];           // sets made here, for removal where the namespace is shared

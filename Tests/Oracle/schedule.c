@@ -255,7 +255,7 @@ static bool has_no_rights(const struct worker *w, const struct ipc_perm *perm) {
   return (mode & 6) == 0;
 }
 
-// The wanted difference: a call with SEM_UNDO that is refused for want of rights makes an undo record
+// A wanted difference: a call with SEM_UNDO that is refused for want of rights makes an undo record
 // in the kernel, so the process's end sets the set's otime; nobody may write into a set that he may
 // not map. Such calls are made without SEM_UNDO.
 static void leave_out_undo(int slot, struct command *c) {
@@ -270,8 +270,22 @@ static void leave_out_undo(int slot, struct command *c) {
   world.region->without_undo++;
 }
 
+// The other one: who was given a set and may not change a file's owner cannot give it away again.
+static void leave_out_gift(int slot, struct command *c) {
+  struct semid_ds status;
+  if (slot == CONTROLLER || c->action != ACT_SEMCTL || c->cmd != IPC_SET) return;
+  int uid = world.workers[slot].user.uid;
+  if (uid == 0 || c->set.uid == -1 || c->set.uid == uid ||
+      semctl(c->id, 0, IPC_STAT, &status) != 0)
+    return;
+  if ((int)status.sem_perm.uid != uid || (int)status.sem_perm.cuid == uid) return;
+  c->set.uid = uid;
+  world.region->without_gift++;
+}
+
 static void step(int slot, int actor, struct command *c) {
   leave_out_undo(slot, c);
+  leave_out_gift(slot, c);
   char text[1024];
   describe_command(text, sizeof text, c);
   say("%u. %s: %s\n", world.step, actor_name(slot, actor), text);
