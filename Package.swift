@@ -34,6 +34,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    // The Swift API against the C library, as ratios; its main.swift says how to run it.
+    .executableTarget(name: "omega-swift-bench", dependencies: ["OmegaIPC"]),
     .testTarget(name: "OmegaEngineTests", dependencies: ["OmegaSimulation"]),
     .testTarget(name: "OmegaIPCTests", dependencies: ["OmegaIPC"]),
   ],

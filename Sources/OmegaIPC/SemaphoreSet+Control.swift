@@ -12,7 +12,7 @@ extension SemaphoreSet {
   @inlinable
   public func value(of semaphore: Int = 0) throws(IPCError) -> Int {
     let result = rawValue(of: Int32(clamping: semaphore))
-    if result < 0 { throw failure(.read, -result, semaphore) }
+    if result < 0 { try fail(.read, result, semaphore) }
     return Int(result)
   }
 

@@ -48,7 +48,7 @@ public struct SemaphoreSet: Hashable, Sendable {
     _ semaphore: Int = 0, by amount: Int = 1, undo: Undo = .never
   ) throws(IPCError) {
     let result = acquireOrWait(semaphore, amount, undo, flags: 0)
-    if result != 0 { throw failure(.acquire, -result, semaphore) }
+    if result != 0 { try fail(.acquire, result, semaphore) }
   }
 
   /// As ``acquire(_:by:undo:)``, but waits no longer than `timeout`; then throws EAGAIN.
@@ -75,7 +75,7 @@ public struct SemaphoreSet: Hashable, Sendable {
     let result = acquireOrWait(semaphore, amount, undo, flags: OperationWord.noWait)
     if result == 0 { return true }
     if result == -Errno.wouldBlock.rawValue { return false }
-    throw failure(.acquire, -result, semaphore)
+    try fail(.acquire, result, semaphore)
   }
 
   /// Adds an amount to a semaphore and lets go on whom that allows to. Never waits.
@@ -92,7 +92,7 @@ public struct SemaphoreSet: Hashable, Sendable {
       OperationWord.allows(semaphore, amount)
       ? operate(OperationWord.bits(semaphore, amount, undo, flags: 0))
       : OperationWord.refusal(semaphore, amount)
-    if result != 0 { throw failure(.release, -result, semaphore) }
+    if result != 0 { try fail(.release, result, semaphore) }
   }
 
   /// Waits until a semaphore's value is 0. **Blocks.** Needs permission to read.
@@ -103,7 +103,7 @@ public struct SemaphoreSet: Hashable, Sendable {
   @inlinable
   public func waitForZero(_ semaphore: Int = 0) throws(IPCError) {
     let result = zeroOrWait(semaphore, flags: 0)
-    if result != 0 { throw failure(.waitForZero, -result, semaphore) }
+    if result != 0 { try fail(.waitForZero, result, semaphore) }
   }
 
   /// As ``waitForZero(_:)``, but waits no longer than `timeout`; then throws EAGAIN. **Blocks.**
@@ -122,7 +122,7 @@ public struct SemaphoreSet: Hashable, Sendable {
     let result = zeroOrWait(semaphore, flags: OperationWord.noWait)
     if result == 0 { return true }
     if result == -Errno.wouldBlock.rawValue { return false }
-    throw failure(.waitForZero, -result, semaphore)
+    try fail(.waitForZero, result, semaphore)
   }
 
   // The lock-free path, without array or allocation. What can be decided where the call stands is
@@ -187,8 +187,17 @@ public struct SemaphoreSet: Hashable, Sendable {
     return several(operations.span, undo, timeout)
   }
 
-  /// The error of a call on the set or on one of its semaphores.
+  /// Throws for a negative errno. All of it apart, so that what calls it stays small enough to be
+  /// inlined.
   @inline(never) @usableFromInline
+  func fail(
+    _ action: IPCError.Action, _ result: Int32, _ semaphore: Int
+  ) throws(IPCError) -> Never {
+    throw failure(action, -result, semaphore)
+  }
+
+  /// The error of a call on the set or on one of its semaphores.
+  @inline(never)
   func failure(_ action: IPCError.Action, _ errno: Int32, _ semaphore: Int? = nil) -> IPCError {
     let directory = namespace.directory
     let object: IPCError.Object =

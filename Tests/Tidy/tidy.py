@@ -28,6 +28,7 @@ LAYERS = {
   "OmegaIPC": {"OmegaLinux", "OmegaEngine"} | STANDARD,
   # It compiles the engine's sources itself, over an image of its own.
   "OmegaSimulation": {"COmegaSimulation"} | STANDARD,
+  "omega-swift-bench": {"OmegaIPC", "Glibc"},
   "omega": {"OmegaIPC", "OmegaLinux", "OmegaEngine", "ArgumentParser", "Glibc"}
   | STANDARD | FOUNDATION,
 }

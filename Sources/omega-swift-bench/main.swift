@@ -1,0 +1,114 @@
+import Glibc
+import OmegaIPC
+
+// The Swift API against the C library, in one process and namespace, as ratios.
+//
+//   OMEGA_IPC_NAMESPACE=DIR omega-swift-bench build/lib/libomega.so [NAME]
+//
+// Build it with -c release. Rounds of both sides alternate, and the best of each counts.
+
+typealias Get = @convention(c) (Int32, Int32, Int32) -> Int32
+typealias Operate = @convention(c) (Int32, UnsafeMutablePointer<sembuf>, UInt) -> Int32
+typealias Control = @convention(c) (Int32, Int32, Int32, UInt) -> Int32
+
+let arguments = CommandLine.arguments
+
+func fail(_ text: String) -> Never {
+  print("omega-swift-bench: \(text)")
+  exit(1)
+}
+
+guard arguments.count >= 2, let library = dlopen(arguments[1], RTLD_NOW) else {
+  fail("usage: omega-swift-bench build/lib/libomega.so [NAME]")
+}
+
+func symbol<T>(_ name: String, _ type: T.Type) -> T {
+  guard let address = dlsym(library, name) else { fail("\(name) is missing") }
+  return unsafeBitCast(address, to: type)
+}
+
+let omegaGet = symbol("omega_semget", Get.self)
+let omegaOperate = symbol("omega_semop", Operate.self)
+let omegaControl = symbol("omega_semctl", Control.self)
+
+func check(_ result: Int32) { if result < 0 { fail("a C call failed") } }
+
+/// Nanoseconds a turn.
+func time(_ turns: Int, _ body: () throws -> Void) rethrows -> Double {
+  let start = ContinuousClock.now
+  for _ in 0..<turns { try body() }
+  let (seconds, attoseconds) = (ContinuousClock.now - start).components
+  return (Double(seconds) * 1e9 + Double(attoseconds) / 1e9) / Double(turns)
+}
+
+func compare(
+  _ name: String, turns: Int, swift: () throws -> Void, c: () -> Void
+) rethrows {
+  if arguments.count > 2 && name != arguments[2] { return }
+  var best = (swift: Double.infinity, c: Double.infinity)
+  for _ in 0..<300 {
+    best.swift = min(best.swift, try time(turns, swift))
+    best.c = min(best.c, time(turns, c))
+  }
+  let ratio = (best.swift / best.c * 100).rounded() / 100
+  print("\(name): Swift \(rounded(best.swift)) ns, C \(rounded(best.c)) ns, ratio \(ratio)")
+}
+
+func rounded(_ value: Double) -> Double { (value * 10).rounded() / 10 }
+
+let noWait = Int16(IPC_NOWAIT)
+let undo = Int16(SEM_UNDO)
+let (getValue, setValue, remove): (Int32, Int32, Int32) = (12, 16, 0)
+
+func run() throws {
+  let set = try Namespace.standard.makeSemaphores([1, 0, 0, 0])
+  defer { try? set.remove() }
+  let id = omegaGet(0, 4, 0o1600)
+  check(id)
+  defer { check(omegaControl(id, 0, remove, 0)) }
+  check(omegaControl(id, 0, setValue, 1))
+
+  func one(_ number: UInt16, _ amount: Int16, _ flags: Int16) -> Int32 {
+    var operation = sembuf(sem_num: number, sem_op: amount, sem_flg: flags)
+    return omegaOperate(id, &operation, 1)
+  }
+  try compare("acquire and release", turns: 20_000) {
+    try set.acquire()
+    try set.release()
+  } c: {
+    check(one(0, -1, 0))
+    check(one(0, 1, 0))
+  }
+  try compare("acquire and release with undo", turns: 20_000) {
+    try set.acquire(undo: .atExit)
+    try set.release(undo: .atExit)
+  } c: {
+    check(one(0, -1, undo))
+    check(one(0, 1, undo))
+  }
+  try compare("a try that fails", turns: 20_000) {
+    if try set.tryAcquire(1) { fail("it was acquired") }
+  } c: {
+    if one(1, -1, noWait) == 0 { fail("it was acquired") }
+  }
+  try compare("value", turns: 20_000) {
+    if try set.value() != 1 { fail("another value") }
+  } c: {
+    if omegaControl(id, 0, getValue, 0) != 1 { fail("another value") }
+  }
+  let (up, down) = (
+    (0..<4).map { SemaphoreOperation.release($0) },
+    (0..<4).map { SemaphoreOperation.acquire($0) }
+  )
+  var cUp = (0..<4).map { sembuf(sem_num: $0, sem_op: 1, sem_flg: 0) }
+  var cDown = (0..<4).map { sembuf(sem_num: $0, sem_op: -1, sem_flg: 0) }
+  try compare("four up and four down", turns: 2000) {
+    try set.perform(up)
+    try set.perform(down)
+  } c: {
+    check(omegaOperate(id, &cUp, 4))
+    check(omegaOperate(id, &cDown, 4))
+  }
+}
+
+do { try run() } catch { fail("\(error)") }
