@@ -113,6 +113,9 @@ public struct WatchList {
   public private(set) var count = 0
   /// True when not all that had to be watched found room: the host must then look around.
   public var isIncomplete = false
+  /// True when a word is held by a thread that is not its process's first: should that call exec, the
+  /// kernel does not mark the word, so the host must look around now and then, though not often.
+  public var mayMissDeath = false
   var offsets = InlineArray<63, Int32>(repeating: 0)
   var expected = InlineArray<63, UInt32>(repeating: 0)
 

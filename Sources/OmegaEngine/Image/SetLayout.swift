@@ -112,6 +112,8 @@ public enum Header {
   public static var enqueueSequence: Int { 256 }  // L: counts the sleeping calls
   /// Journal entries with memory behind them. Written by the owner of the lock.
   public static var journalClaimed: Int { 264 }
+  /// 32 bits, not 0 when anybody but its maker has mapped the image (`Renewal.swift`).
+  public static var sharers: Int { 272 }
 }
 
 /// Words of a semaphore's cell.

@@ -61,6 +61,12 @@ extension Section {
     host.wake(image, futex, count: 1)
   }
 
+  /// A queued sleeper's word that still tells of a death, which is dealt with by now.
+  func clearDeath(_ slot: Int) {
+    let futex = layout.waiter(slot) + Waiter.futex
+    if image.load32(futex) & Futex.ownerDied != 0 { image.store32(freshIdle(slot), futex) }
+  }
+
   /// An idle word that differs from all recent ones of the slot.
   func freshIdle(_ slot: Int) -> UInt32 {
     let kicks = layout.waiter(slot) + Waiter.kicks

@@ -66,7 +66,7 @@ extension Section {
     while true {
       let word = set.word(semaphore)
       if word.isOneOfSeveral {
-        settleSeveral(word.severalMember, turns)
+        settleSeveral(semaphore, word, turns)
         turns += 1
         continue
       }

@@ -148,20 +148,39 @@ extension SemaphoreSet {
 }
 
 extension Section {
-  /// Waits for, or settles, the call of several operations that a word belongs to.
-  mutating func settleSeveral(_ member: Int, _ turns: Int) {
-    guard member >= 0 && member < SetLayout.memberCapacity else { return }
-    let status = image.load(layout.descriptor(member) + Descriptor.status)
+  /// Waits for, or settles, the call of several operations that `word` belongs to.
+  mutating func settleSeveral(_ semaphore: Int, _ word: SemaphoreWord, _ turns: Int) {
+    let member = word.severalMember
+    guard member >= 0 && member < SetLayout.memberCapacity else {
+      return unmark(semaphore, word)  // Damage: no such member.
+    }
+    let descriptor = layout.descriptor(member)
+    let status = image.load(descriptor + Descriptor.status)
     let isOurs = set.memberPid(member) == host.pid
     if isOurs && UInt32(truncatingIfNeeded: status >> 16 & 0x3F_FFFF) == host.tid {
       resolveSeveral(member)  // Our own thread's, below the signal handler that we are in.
-    } else if image.load32(layout.descriptor(member) + Descriptor.life) & Futex.ownerDied != 0
-      || set.isDead(member, host)
+    } else if image.load32(descriptor + Descriptor.life) & Futex.ownerDied != 0
+      || set.isDead(member, host) || turns > Section.severalPatience
     {
       resolveSeveral(member)
     } else {
       host.waitForOwner(turns)
+      return
     }
+    // Damage: the descriptor knows nothing of it.
+    unmark(semaphore, word)
+  }
+
+  /// Turns after which an owner that lives but does not go on, for it is stopped, is helped like a dead
+  /// one: about a second. It finds its words changed then and its call undone or done.
+  private static var severalPatience: Int { 11_000 }
+
+  /// Takes a mark away that belongs to no call.
+  private func unmark(_ semaphore: Int, _ word: SemaphoreWord) {
+    var new = word
+    new.mark = 0
+    new.holders = 0
+    _ = set.exchange(semaphore, word, new)
   }
 
   /// Finishes or takes back a member's call of several operations whose owner cannot go on.

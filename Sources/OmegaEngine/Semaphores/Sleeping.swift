@@ -10,13 +10,17 @@ extension SemaphoreSet {
     var state = host.beginSleep(image, layout.waiter(slot) + Waiter.life)
     defer { host.endSleep(state) }
     var turns = 0
+    var watch = WatchList()
     while true {
       // No wake-up is lost: whoever finishes the call, becomes our guardian's ward or adds a holder
       // changes this word before waking, and the host waits only while it still has this value.
       let word = image.load32(futex)
-      if word == 0 { return try take(slot) }
+      if word == 0 {
+        passOn(watch, host)
+        return try take(slot)
+      }
       if word & Futex.ownerDied != 0 {
-        try repair(host, dead: word & Futex.ownerMask)
+        try repair(host, slot, dead: word & Futex.ownerMask)
         continue
       }
       // What an open transaction shows may be rolled back, and a watch list made of it would be wrong.
@@ -24,12 +28,12 @@ extension SemaphoreSet {
       let isGuardian = word & Futex.waiters != 0
       if !isGuardian && isLocked {
         turns += 1
-        if turns % 64 == 0 { try repair(host, dead: 0) } else { host.waitForOwner(turns) }
+        if turns % 64 == 0 { try repair(host, slot, dead: 0) } else { host.waitForOwner(turns) }
         continue
       }
-      var watch = WatchList()
+      watch = WatchList()
       if fillWatchList(&watch, slot: slot, host) {
-        try repair(host, dead: 0)
+        try repair(host, slot, dead: 0)
         continue
       }
       if !isGuardian && isLocked { continue }
@@ -38,6 +42,17 @@ extension SemaphoreSet {
       case .timedOut: return try withdraw(host, slot, .again)
       case .interrupted: return try withdraw(host, slot, .interrupted)
       }
+    }
+  }
+
+  /// The kernel wakes one watcher of a member that ends. When that was us, but our call was finished by
+  /// somebody who did not see this end yet, we look after those who sleep on.
+  private func passOn<H: Host>(_ watch: WatchList, _ host: H) {
+    for index in 0..<watch.count
+    where image.load32(watch.offset(index)) != watch.expected(index) {
+      guard var section = try? Section(self, host) else { return }
+      section.close()
+      return
     }
   }
 
@@ -70,7 +85,9 @@ extension SemaphoreSet {
   public func abandon<H: Host>(_ host: H, slot: Int) throws(Errno) {
     do throws(Errno) {
       try withdraw(host, slot, .interrupted)
-    } catch where error == .interrupted {}
+    } catch {
+      if error != .interrupted { throw error }
+    }
   }
 
   /// Somebody is inside a section, or died there.
@@ -79,8 +96,10 @@ extension SemaphoreSet {
   }
 
   /// Enters and leaves a section: entering repairs, settles the dead and serves.
-  private func repair<H: Host>(_ host: H, dead: UInt32) throws(Errno) {
+  private func repair<H: Host>(_ host: H, _ slot: Int, dead: UInt32) throws(Errno) {
     var section = try Section(self, host, dead: dead)
+    // Whoever repaired has reset our word, unless its mark was no death's but a scribble.
+    if isQueued(slot) { section.clearDeath(slot) }
     section.close()
   }
 }
@@ -109,13 +128,15 @@ extension SemaphoreSet {
         if pid == 0 || pid == host.pid { continue }
         let offset = layout.member(member) + Member.life
         let life = image.load32(offset)
-        if SemaphoreSet.vouches(life) {
-          watch.append(offset: offset, expected: life)
-        } else if isDead(member, host) {
-          return true
-        } else {
+        let thread = life & Futex.ownerMask
+        if !SemaphoreSet.vouches(life) || thread != pid && !host.threadExists(thread) {
+          // The thread is gone; if the process is not, only asking tells when it goes.
+          if isDead(member, host) { return true }
           watch.isIncomplete = true
+          continue
         }
+        watch.append(offset: offset, expected: life)
+        if thread != pid { watch.mayMissDeath = true }
       }
     }
     image.store(watch.isIncomplete ? 0 : covered, layout.waiter(slot) + Waiter.armedSequence)

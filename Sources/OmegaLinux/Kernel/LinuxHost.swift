@@ -149,7 +149,8 @@ public struct LinuxHost: Host {
       let until = min(deadline.nanoseconds, now + 4 * LinuxHost.insurance)
       return reason(waitOnOne(image, offset, expected, until: until), deadline)
     }
-    let until = min(deadline.nanoseconds, now + LinuxHost.insurance)
+    let step = watch.mayMissDeath ? LinuxHost.lookInterval * 4 : LinuxHost.insurance
+    let until = min(deadline.nanoseconds, now + step)
     let result = waitOnMany(image, offset, expected, watch, until: until)
     if result == -38 {
       omega_forbid_waitv()  // ENOSYS: an older kernel, or a sandbox.
