@@ -109,6 +109,8 @@ extension Section {
       return
     }
     var word = set.word(semaphore)
+    // Down already, for a call that names the semaphore twice: the word is no longer ours to store.
+    guard word.isSlow else { return }
     word.isSlow = false
     host.crashPoint()
     image.store(word.bits, cell)
