@@ -152,8 +152,10 @@ public struct LinuxHost: Host {
     let step = watch.mayMissDeath ? LinuxHost.lookInterval * 4 : LinuxHost.insurance
     let until = min(deadline.nanoseconds, now + step)
     let result = waitOnMany(image, offset, expected, watch, until: until)
-    if result == -38 {
-      omega_forbid_waitv()  // ENOSYS: an older kernel, or a sandbox.
+    // Woken, EINTR, EAGAIN (a word had changed), ETIMEDOUT. Anything else is an older kernel (ENOSYS) or
+    // a sandbox (EPERM): from now on look instead.
+    if result < 0 && result != -4 && result != -11 && result != -110 {
+      omega_forbid_waitv()
       return .lookAround
     }
     return reason(result, deadline)
