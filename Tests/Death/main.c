@@ -19,11 +19,23 @@ int run_steps(int argc, char **argv) {
 }
 #endif
 
+int after_exec(int argc, char **argv);
+
 int main(int argc, char **argv) {
   const char *part = argc > 1 ? argv[1] : "";
 #ifndef ON_KERNEL
   if (!strcmp(part, "step")) return run_steps(argc - 2, argv + 2);
 #endif
+  if (!strcmp(part, "instant") || !strcmp(part, "fallback")) return run_instant();
+  if (!strcmp(part, "lifecycle")) return run_lifecycle(argv[0]);
+  if (!strcmp(part, "handler")) return run_handler();
+  if (!strcmp(part, "reuse")) return run_reuse();
+  if (!strcmp(part, "storm")) {
+    long kills = argc > 2 ? atol(argv[2]) : is_long_run() ? 100000 : 10000;
+    return run_storm(argv[0], kills, argc > 3 ? (unsigned)atol(argv[3]) : 1);
+  }
+  if (!strcmp(part, "storm-worker")) return storm_worker(argc, argv);
+  if (!strncmp(part, "after-", 6)) return after_exec(argc, argv);
   fprintf(stderr, "usage: death step [NAME] | instant | lifecycle | handler | reuse | storm\n");
   return 2;
 }

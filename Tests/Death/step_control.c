@@ -85,8 +85,9 @@ static const char *check_set_all(const struct point *point) {
   return wrong ? wrong : usable();
 }
 
-static const struct scenario set_all = {"step-setall", set_up, prepare, warm, call_set_all, NULL, NULL,
-                                        check_set_all, tear_down, summary, false, false};
+static const struct scenario set_all = {
+    .name = "step-setall", .set_up = set_up, .prepare = prepare, .warm = warm,
+    .call = call_set_all, .check = check_set_all, .tear_down = tear_down, .summary = summary};
 
 // A sleeper that SETALL lets go on; both sleep on semaphore 0.
 static const unsigned short empty_values[COUNT] = {0, 2, 3, 4};
@@ -132,8 +133,9 @@ static const char *check_waking(const struct point *point) {
   return wrong ? wrong : usable();
 }
 
-static const struct scenario waking = {"step-setall-waking", set_up, prepare_waking, warm, call_set_all,
-                                       NULL, NULL, check_waking, tear_down, summary, false, false};
+static const struct scenario waking = {
+    .name = "step-setall-waking", .set_up = set_up, .prepare = prepare_waking, .warm = warm,
+    .call = call_set_all, .check = check_waking, .tear_down = tear_down, .summary = summary};
 
 // SETVAL while another process holds adjustments: they are zeroed with it, or stay.
 static void prepare_held(void) {
@@ -162,8 +164,9 @@ static void tear_down_held(void) {
   tear_down();
 }
 
-static const struct scenario held = {"step-setval-held", set_up, prepare_held, warm, call_set_value,
-                                     NULL, NULL, check_held, tear_down_held, summary, false, false};
+static const struct scenario held = {
+    .name = "step-setval-held", .set_up = set_up, .prepare = prepare_held, .warm = warm,
+    .call = call_set_value, .check = check_held, .tear_down = tear_down_held, .summary = summary};
 
 static const char *check_all_held(const struct point *point) {
   unsigned short values[COUNT], now[COUNT];
@@ -178,8 +181,10 @@ static const char *check_all_held(const struct point *point) {
   return usable();
 }
 
-static const struct scenario all_held = {"step-setall-held", set_up, prepare_held, warm, call_set_all,
-                                         NULL, NULL, check_all_held, tear_down_held, summary, false, false};
+static const struct scenario all_held = {
+    .name = "step-setall-held", .set_up = set_up, .prepare = prepare_held, .warm = warm,
+    .call = call_set_all, .check = check_all_held, .tear_down = tear_down_held,
+    .summary = summary};
 
 // --- creation and removal
 
@@ -208,7 +213,8 @@ static const char *check_new(int id) {
   struct semid_ds status;
   unsigned short values[3];
   union semun argument = {.buf = &status};
-  if (omega_semctl(id, 0, IPC_STAT, argument) < 0) return message("IPC_STAT: %s", error_name(errno));
+  if (omega_semctl(id, 0, IPC_STAT, argument) < 0)
+    return message("IPC_STAT: %s", error_name(errno));
   if (status.sem_nsems != 3 || (status.sem_perm.mode & 0777) != 0640 || !status.sem_ctime ||
       status.sem_otime || status.sem_perm.__key != KEY)
     return "IPC_STAT of the new set is wrong";
@@ -251,8 +257,10 @@ static void tear_down_create(void) {
   remove_set(set);
 }
 
-static const struct scenario create = {"step-create", set_up_create, prepare_create, warm, call_create,
-                                       NULL, NULL, check_create, tear_down_create, summary_create, false, false};
+static const struct scenario create = {
+    .name = "step-create", .set_up = set_up_create, .prepare = prepare_create, .warm = warm,
+    .call = call_create, .check = check_create, .tear_down = tear_down_create,
+    .summary = summary_create};
 
 static void prepare_remove(void) {
   struct sembuf operation = {0, -3, 0};
@@ -309,8 +317,10 @@ static const char *check_remove(const struct point *point) {
   return left ? message("%d names are left over", left) : NULL;
 }
 
-static const struct scenario removal = {"step-remove", set_up_remove, prepare_remove, warm, call_remove,
-                                        NULL, NULL, check_remove, tear_down_remove, summary, false, false};
+static const struct scenario removal = {
+    .name = "step-remove", .set_up = set_up_remove, .prepare = prepare_remove, .warm = warm,
+    .call = call_remove, .check = check_remove, .tear_down = tear_down_remove,
+    .summary = summary};
 
 const struct scenario *const set_all_scenario = &set_all;
 const struct scenario *const remove_scenario = &removal;

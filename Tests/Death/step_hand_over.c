@@ -126,7 +126,7 @@ static const char *check(const struct point *point) {
     // Usable: the same call by a survivor.
     int error = operate_many(set, current->operations, current->count);
     if (error) return message("the set cannot be used: %s", error_name(error));
-    if (!collect(current->goers, 3000, 0)) return "a sleeper does not return after a second release";
+    if (!collect(current->goers, 3000, 0)) return "a second release wakes nobody";
     if (wrong_reply) return wrong_reply;
     return expect(current->living, current->goers);
   }

@@ -1,5 +1,6 @@
-// One process is killed within a call; the next one repairs that in its own call and is killed after
-// every instruction in turn. Then the survivors must see what they would after the first death alone.
+// One process is killed within a call; the next one repairs that in its own call and is killed
+// after every instruction in turn. Then the survivors must see what they would after the first
+// death alone.
 #include "stepper.h"
 
 enum { COUNT = 4 };
@@ -54,8 +55,9 @@ static void run_with(const struct scenario *scenario, const char *only, bool sto
   for (first_change = stride; first_change < changes - 1; first_change += stride) {
     char label[160];
     snprintf(label, sizeof label, "%s-%ld/%ld", name, first_change, changes);
-    struct scenario recovery = {label, set_up, prepare, warm, call, NULL, NULL,
-                                check, tear_down, base->summary, true, false};
+    struct scenario recovery = {
+    .name = label, .set_up = set_up, .prepare = prepare, .warm = warm, .call = call,
+    .check = check, .tear_down = tear_down, .summary = base->summary, .only_changes = true};
     run_scenario(&recovery);
   }
   remove_set(other);
@@ -89,8 +91,9 @@ static const char *check_undo(const struct point *point) {
   return operate(set, 0, -5, IPC_NOWAIT) ? "the set cannot be used" : NULL;
 }
 
-static const struct scenario undo = {"step-recovery-of-an-exit", set_up_undo, prepare_undo, warm, call,
-                                     NULL, NULL, check_undo, tear_down_undo, NULL, false, false};
+static const struct scenario undo = {
+    .name = "step-recovery-of-an-exit", .set_up = set_up_undo, .prepare = prepare_undo,
+    .warm = warm, .call = call, .check = check_undo, .tear_down = tear_down_undo};
 
 void run_recoveries(const char *only) {
   if (!only || !strncmp(undo.name, only, strlen(only))) {

@@ -128,19 +128,28 @@ static const char *summary(void) {
   return message("%ld times the token stayed or came back, %ld times it was taken", kept, granted);
 }
 
-static const struct scenario plain = {"step-sleep", set_up_asleep, prepare, warm, call, release, NULL,
-                                      check, tear_down, summary, false, false};
-static const struct scenario undo = {"step-sleep-undo", set_up_undo, prepare, warm, call, release,
-                                     NULL, check, tear_down, summary, false, false};
-static const struct scenario released_plain = {"step-sleep-released", set_up_plain, prepare, warm, call,
-                                               release, release, check, tear_down, summary, false, false};
-static const struct scenario released_undo = {"step-sleep-released-undo", set_up_undo, prepare, warm,
-                                              call, release, release, check, tear_down, summary, false, false};
-static const struct scenario goes_on = {"step-sleep-goes-on", set_up_plain, prepare, warm, call, release,
-                                        release, check_went_on, tear_down, summary, false, true};
-static const struct scenario timeout = {"step-sleep-timeout", set_up_undo, prepare, warm,
-                                        call_with_timeout, nothing, NULL, check_timeout, tear_down,
-                                        summary, false, false};
+static const struct scenario plain = {
+    .name = "step-sleep", .set_up = set_up_asleep, .prepare = prepare, .warm = warm,
+    .call = call, .asleep = release, .check = check, .tear_down = tear_down, .summary = summary};
+static const struct scenario undo = {
+    .name = "step-sleep-undo", .set_up = set_up_undo, .prepare = prepare, .warm = warm,
+    .call = call, .asleep = release, .check = check, .tear_down = tear_down, .summary = summary};
+static const struct scenario released_plain = {
+    .name = "step-sleep-released", .set_up = set_up_plain, .prepare = prepare, .warm = warm,
+    .call = call, .asleep = release, .before_kill = release, .check = check,
+    .tear_down = tear_down, .summary = summary};
+static const struct scenario released_undo = {
+    .name = "step-sleep-released-undo", .set_up = set_up_undo, .prepare = prepare, .warm = warm,
+    .call = call, .asleep = release, .before_kill = release, .check = check,
+    .tear_down = tear_down, .summary = summary};
+static const struct scenario goes_on = {
+    .name = "step-sleep-goes-on", .set_up = set_up_plain, .prepare = prepare, .warm = warm,
+    .call = call, .asleep = release, .before_kill = release, .check = check_went_on,
+    .tear_down = tear_down, .summary = summary, .goes_on = true};
+static const struct scenario timeout = {
+    .name = "step-sleep-timeout", .set_up = set_up_undo, .prepare = prepare, .warm = warm,
+    .call = call_with_timeout, .asleep = nothing, .check = check_timeout, .tear_down = tear_down,
+    .summary = summary};
 
 const struct scenario *const sleep_scenarios[] = {&plain, &undo, &released_plain, &released_undo,
                                                   &goes_on, &timeout, NULL};

@@ -18,7 +18,7 @@ const char *const needs_help = "a sleeper returned only with help";
 struct times sleeper_times, first_times;
 
 // Literal kills cost about the square of the instructions.
-enum { LITERAL_STEPS = 1000, MAX_FAILURES = 5, MAX_CHANGES = 20000 };
+enum { LITERAL_STEPS = 600, MAX_FAILURES = 5, MAX_CHANGES = 20000 };
 
 struct child {
   pid_t pid;
@@ -241,7 +241,8 @@ void run_scenario(const struct scenario *scenario) {
 
 void kill_at_change(const struct scenario *scenario, long change) {
   struct point point;
-  if (!run_to(scenario, UNTIL_CHANGE, change, &point)) give_up("the first death came too late");
+  // Should the call take fewer changes this time, it ends before: a death like any other.
+  run_to(scenario, UNTIL_CHANGE, change, &point);
 }
 
 long count_changes(const struct scenario *scenario) {

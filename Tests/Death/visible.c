@@ -1,5 +1,5 @@
-// What a survivor can see of a stopped process: the namespace's files and the robust list, which the
-// kernel reads at its death. Everything else of it ends with it.
+// What a survivor can see of a stopped process: the namespace's files and the robust list, which
+// the kernel reads at its death. Everything else of it ends with it.
 #include "visible.h"
 
 #include <dirent.h>
