@@ -237,6 +237,11 @@ static inline void omega_publish(void *entry, void *value) {
   __atomic_store_n((void **)entry, value, __ATOMIC_RELEASE);
 }
 
+// Takes what stands there, if anything.
+static inline void *omega_take(void *entry) {
+  return __atomic_exchange_n((void **)entry, NULL, __ATOMIC_ACQ_REL);
+}
+
 extern int *__errno_location(void);
 static inline void omega_set_errno(int value) { *__errno_location() = value; }
 

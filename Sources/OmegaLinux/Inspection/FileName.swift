@@ -29,6 +29,8 @@ public struct FileName: Sendable {
     {
       return .set(index: number)
     }
+    // An image in reserve (`Spare.swift`).
+    if starts(with: "spare."), number(from: 6, digits: 5, base: 10) != nil { return .own }
     return isStatus ? .own : .foreign
   }
 

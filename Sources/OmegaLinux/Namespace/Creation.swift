@@ -9,10 +9,21 @@ extension Namespace {
   func create(key: Int32, semaphoreCount: Int, mode: UInt32) throws(Errno) -> Int32 {
     try checkLimits(adding: semaphoreCount)
     let layout = SetLayout(semaphoreCount: semaphoreCount)
+    var header = NewHeader(layout: layout, key: key, mode: mode)
+    if let file = createFromSpare(layout, &header) {
+      return try finishCreation(file, key: key)
+    }
+    let file = try createFile(layout, &header, mode: Namespace.fileMode(mode))
+    return try finishCreation(file, key: key)
+  }
+
+  /// Makes the image in a new file and gives it its name by index.
+  private func createFile(
+    _ layout: SetLayout, _ header: inout NewHeader, mode fileMode: UInt32
+  ) throws(Errno) -> ImageFile {
     guard Namespace.mayHaveFile(of: layout.fileByteCount) else { throw .noSpace }
     // SAFETY: the namespace's path lives as long as the process.
     let flags = Open.readWrite | Open.closeOnExec | Open.temporary
-    let fileMode = Namespace.fileMode(mode)
     let descriptor = unsafe Kernel.open(path, flags, mode: fileMode)
     guard descriptor >= 0 else { throw Namespace.creationError(descriptor) }
     defer { Kernel.close(descriptor) }
@@ -21,7 +32,6 @@ extension Namespace {
     if layout.claimedAtCreation > 4096 {
       guard Kernel.allocate(descriptor, layout.claimedAtCreation) == 0 else { throw .noSpace }
     }
-    var header = NewHeader(layout: layout, key: key, mode: mode)
     var (index, identifier) = reserveIdentifier()
     header.identifier = identifier
     guard header.write(to: descriptor) else { throw .noSpace }
@@ -36,7 +46,7 @@ extension Namespace {
     let file = ImageFile(set: SemaphoreSet(image: image, layout: layout), inode: status.inode)
     while true {
       let linked = linkImage(descriptor, index: index)
-      if linked == 0 { break }
+      if linked == 0 { return file }
       guard linked == -17 else {
         unmapImage(file.set)
         throw Namespace.creationError(linked)
@@ -49,6 +59,12 @@ extension Namespace {
         throw .noSpace
       }
     }
+  }
+
+  /// Gives a set that has its name by index its key, and this process its handle.
+  private func finishCreation(_ file: ImageFile, key: Int32) throws(Errno) -> Int32 {
+    let identifier = file.identifier
+    let semaphoreCount = file.set.layout.semaphoreCount
     publishStatus(file.set, inode: file.inode)
     if key != privateKey {
       let keyed = linkKey(key, KeyLink(identifier: identifier, size: semaphoreCount))
@@ -59,7 +75,11 @@ extension Namespace {
     }
     countSet(semaphores: semaphoreCount, 1)
     // Without a place in the table (ENOMEM) the set is opened when it is used.
-    if let handle = try? unsafe publish(file, index: index) { unsafe leave(handle) }
+    if let handle = try? unsafe publish(file, index: Int(identifier) & 0x7FFF) {
+      // SAFETY: entered.
+      unsafe handle.pointee.isMaker = 1
+      unsafe leave(handle)
+    }
     return identifier
   }
 
@@ -82,6 +102,7 @@ extension Namespace {
     // SAFETY: as above.
     var name = unsafe Path(path, .semaphores, index: Int(identifier) & 0x7FFF)
     _ = unsafe name.withText { unsafe Kernel.unlink($0) }
+    dropSpareName(inode: file.inode)
     unmapImage(file.set)
   }
 
@@ -121,7 +142,7 @@ extension Namespace {
   }
 
   /// A name by index whose creator died before it gave the key, or whose remover died.
-  private func reapUnfinished(index: Int) {
+  func reapUnfinished(index: Int) {
     // SAFETY: as above.
     var name = unsafe Path(path, .semaphores, index: index)
     guard let file = unsafe name.withText({ unsafe ImageFile.open($0) }) else { return }
@@ -129,7 +150,11 @@ extension Namespace {
     let isRemoved =
       SetState.of(file.set.stateWord) == SetState.removed
       && !file.set.isLiveAfterAll(LinuxHost())
-    if isRemoved || (isUnfinished(file) && file.creatorIsGone) { finishRemoval(file) }
+    if isRemoved {
+      finishRemoval(file)
+    } else if isUnfinished(file) && file.creatorIsGone {
+      try? file.set.remove(LinuxHost()) { unlinkNames(file.set, inode: file.inode) }
+    }
   }
 }
 
@@ -143,8 +168,8 @@ extension SetLayout {
 }
 
 /// The first 512 bytes of a new image.
-private struct NewHeader {
-  private var words = InlineArray<64, UInt64>(repeating: 0)
+struct NewHeader {
+  private(set) var words = InlineArray<64, UInt64>(repeating: 0)
 
   init(layout: SetLayout, key: Int32, mode: UInt32) {
     let host = LinuxHost()

@@ -30,15 +30,17 @@ struct ImageFile {
       throw .noMemory
     }
     let image = unsafe Image(base: memory, byteCount: layout.byteCount)
+    let set = SemaphoreSet(image: image, layout: layout)
     if image.load(Header.magic) == SetLayout.magic
       && image.load(Header.version) == SetLayout.version
       && image.load(Header.semaphoreCount) == UInt64(count)
     {
+      set.announceSharer()
       let owners = (image.load(Header.uid), image.load(Header.cuid))
       // Who pretends that his file is somebody else's set is not believed.
       let owner = UInt64(status.uid)
       if owners.0 == owner || owners.1 == owner || owner == 0 {
-        return ImageFile(set: SemaphoreSet(image: image, layout: layout), inode: status.inode)
+        return ImageFile(set: set, inode: status.inode)
       }
     }
     unsafe Kernel.unmap(memory, layout.byteCount)

@@ -54,7 +54,8 @@ extension Namespace {
     }
     let isLive =
       SetState.of(file.set.stateWord) == SetState.live || file.set.isLiveAfterAll(LinuxHost())
-    if !isLive { finishRemoval(file) }
+    // A state that is none of ours is damage: it is not taken for a removal.
+    if SetState.of(file.set.stateWord) == SetState.removed { finishRemoval(file) }
     let isWanted =
       file.identifier == identifier
       || identifier == nil && file.identifier >= 0 && Int(file.identifier) & 0x7FFF == index
@@ -116,6 +117,7 @@ extension Namespace {
     let index = Int(identifier) & 0x7FFF
     if lookUp(.semaphores, index: index)?.inode == inode {
       withdrawStatus(identifier)
+      giveSpareName(set, inode: inode, index: index)
       var name = unsafe Path(path, .semaphores, index: index)
       if unsafe name.withText({ unsafe Kernel.unlink($0) }) == 0 {
         countSet(semaphores: set.layout.semaphoreCount, -1)
@@ -125,6 +127,6 @@ extension Namespace {
 
   /// A removal that its process did not live to finish.
   func finishRemoval(_ file: ImageFile) {
-    try? file.set.remove(LinuxHost()) { unlinkNames(file.set, inode: file.inode) }
+    file.set.finishRemoval(LinuxHost()) { unlinkNames(file.set, inode: file.inode) }
   }
 }

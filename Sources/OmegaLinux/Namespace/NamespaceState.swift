@@ -6,7 +6,8 @@ import OmegaEngine
 /// Stands in memory of its own (no allocator). `table` has an entry for every index.
 @safe
 public struct NamespaceState {
-  /// Handles by index. An entry is changed under the process's lock and read without it.
+  /// Handles by index. An entry is changed under the process's lock and read without it. A fork wipes
+  /// it: a child must not use its parent's mappings, which may become another set's (`Spare.swift`).
   // SAFETY: maps 32768 pointers for the life of the process.
   let table: UnsafeMutablePointer<UnsafeMutablePointer<Handle>?>
   /// The directory's path, terminated.
@@ -20,10 +21,27 @@ public struct NamespaceState {
   /// program that makes and removes sets again and again keeps the page table of their first pages.
   /// A hint, changed without a lock.
   var near: UnsafeMutableRawPointer
-  /// Fresh handles are taken from here. Under the process's lock.
-  var pool: UnsafeMutablePointer<Handle>
-  var pooled: Int
+  /// Fresh handles are taken from here.
+  let pool: UnsafeMutablePointer<Handle>
+  /// What else a fork wipes.
+  let recent: UnsafeMutablePointer<Recent>
+  /// A fork does wipe it, and nobody else comes into the directory.
+  let mayRenew: Bool
+}
+
+/// What a process has in hand. All zeros at the start and after a fork. Under the process's lock.
+@unsafe
+struct Recent {
+  /// Handles of the pool that were given out, and those of them that came back.
+  var pooled = 0
   var free: UnsafeMutablePointer<Handle>?
+  /// See `Spare.swift`.
+  var spare: UnsafeMutableRawPointer?
+  var spareSemaphoreCount = 0
+  var spareInode: UInt64 = 0
+  var hasNoSpareName: UInt32 = 0
+  /// A program that removes one set leaves no image in reserve.
+  var hasRemovedBefore: UInt32 = 0
 }
 
 /// A namespace, to be passed around.
@@ -38,6 +56,7 @@ public struct Namespace: @unchecked Sendable {
   var path: UnsafePointer<CChar> { unsafe state.pointee.path }
   public var limits: NamespaceLimits { unsafe state.pointee.limits }
   var isShared: Bool { unsafe state.pointee.isShared }
+  var recent: UnsafeMutablePointer<Recent> { unsafe state.pointee.recent }
 
   /// Maps a set's image; nil when refused.
   func mapImage(_ descriptor: Int, _ byteCount: Int) -> UnsafeMutableRawPointer? {
@@ -108,9 +127,13 @@ public struct Namespace: @unchecked Sendable {
     let stateBytes = 8192
     let tableBytes = 8 * Limit.indices
     let poolBytes = unsafe MemoryLayout<Handle>.stride * poolCount
-    let allBytes = stateBytes + tableBytes + (poolBytes + 4095) / 4096 * 4096
+    let recentBytes = 4096
+    let wipedBytes = tableBytes + recentBytes
+    let allBytes = stateBytes + wipedBytes + (poolBytes + 4095) / 4096 * 4096
     guard let memory = unsafe Kernel.map(-1, allBytes + holeBytes) else { throw .noMemory }
     unsafe Kernel.unmap(memory + allBytes, holeBytes)
+    let wipes = unsafe omega_call(
+      omega_call_madvise, Int(bitPattern: memory + stateBytes), wipedBytes, 18, 0, 0, 0)
     let copy = unsafe (memory + 4096).assumingMemoryBound(to: CChar.self)
     for index in 0...length { unsafe copy[index] = path[index] }
     let state = unsafe memory.assumingMemoryBound(to: NamespaceState.self)
@@ -122,8 +145,9 @@ public struct Namespace: @unchecked Sendable {
         path: UnsafePointer(copy), sequence: sequence,
         limits: NamespaceLimits.read(UnsafePointer(copy)), isShared: mode & 0o022 != 0,
         near: memory + allBytes,
-        pool: (memory + stateBytes + tableBytes).assumingMemoryBound(to: Handle.self),
-        pooled: 0, free: nil))
+        pool: (memory + stateBytes + wipedBytes).assumingMemoryBound(to: Handle.self),
+        recent: (memory + stateBytes + tableBytes).assumingMemoryBound(to: Recent.self),
+        mayRenew: wipes == 0 && mode & 0o022 == 0))
     return unsafe Namespace(state)
   }
 

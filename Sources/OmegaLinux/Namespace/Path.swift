@@ -50,6 +50,15 @@ struct Path {
     }
   }
 
+  init(_ directory: UnsafePointer<CChar>, spare: Int) {
+    // SAFETY: as above.
+    unsafe withUnsafeMutablePointer(to: &bytes) { out in
+      unsafe omega_path_index(
+        UnsafeMutableRawPointer(out).assumingMemoryBound(to: CChar.self), directory,
+        Path.text("spare"), UInt32(truncatingIfNeeded: spare))
+    }
+  }
+
   init(_ directory: UnsafePointer<CChar>, file: StaticString) {
     // SAFETY: as above.
     unsafe withUnsafeMutablePointer(to: &bytes) { out in

@@ -28,6 +28,8 @@ struct Handle {
   var retired: UInt32 = 0
   /// The thread whose robust list holds the member's life word, 0 for none.
   var armedBy: UInt32 = 0
+  /// This process made the set: nobody else has this mapping. 0 or 1.
+  var isMaker: UInt32 = 0
   var inode: UInt64 = 0
   var set: SemaphoreSet
   var next: UnsafeMutablePointer<Handle>?
@@ -89,21 +91,21 @@ extension Namespace {
     }
     unsafe handle.pointee.retired = 0
     unsafe handle.pointee.tag = 0
-    unmapImage(set)
-    unsafe handle.pointee.next = state.pointee.free
-    unsafe state.pointee.free = handle
+    if unsafe !keepSpare(handle) { unmapImage(set) }
+    unsafe handle.pointee.next = recent.pointee.free
+    unsafe recent.pointee.free = handle
   }
 
   /// A fresh handle; nil when 36,000 are in use. Under the process's lock.
   func newHandle() -> HandlePointer? {
     // SAFETY: under the process's lock; the pool has `poolCount` places.
-    if let handle = unsafe state.pointee.free {
-      unsafe state.pointee.free = handle.pointee.next
+    if let handle = unsafe recent.pointee.free {
+      unsafe recent.pointee.free = handle.pointee.next
       return unsafe handle
     }
-    let used = unsafe state.pointee.pooled
+    let used = unsafe recent.pointee.pooled
     guard used < Namespace.poolCount else { return nil }
-    unsafe state.pointee.pooled = used + 1
+    unsafe recent.pointee.pooled = used + 1
     return unsafe state.pointee.pool + used
   }
 }
