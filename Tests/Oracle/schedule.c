@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -469,6 +470,8 @@ void run_schedule(uint64_t seed) {
   temper.timed = ONE_OF(4, 15);
   temper.wild = ONE_OF(0, 2, 2, 6);
   temper.foreign = ONE_OF(0, 1) && world.region->features & FEATURE_USERS;
+  // Shared only where it must be: private and shared namespaces work differently.
+  if (temper.foreign && chmod(getenv("OMEGA_IPC_NAMESPACE"), 01777) != 0) give_up("chmod");
   name_pid(getpid(), "C");
   worker_prepare_memory();
   channels_open();
