@@ -160,8 +160,11 @@ extension Section {
   private mutating func freeWaiter(long: Bool) -> Int? {
     let high = set.waiterHigh
     let limit = long ? SetLayout.longSlots : SetLayout.waiterCapacity
+    // The guardian's slot is written once more at the end of the section, also when it died meanwhile.
     for slot in 0..<min(high, limit)
-    where image.load(layout.waiter(slot) + Waiter.status) == WaiterStatus.free {
+    where slot != guardian
+      && image.load(layout.waiter(slot) + Waiter.status) == WaiterStatus.free
+    {
       return long && !claimLong(slot) ? nil : slot
     }
     guard high < limit else { return nil }
