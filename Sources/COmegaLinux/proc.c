@@ -124,10 +124,15 @@ void omega_robust_add(struct omega_robust_head *head, void *word) {
   __atomic_store_n(&head->list, (uintptr_t)&own[1], __ATOMIC_RELEASE);
 }
 
-void omega_robust_remove(void *word) {
-  uintptr_t *own = links(word);
-  if (!own[0] || !own[1]) return;
-  ((uintptr_t *)(own[1] & ~1ul))[-1] = own[0];
-  __atomic_store_n((uintptr_t *)(own[0] & ~1ul), own[1], __ATOMIC_RELEASE);
-  own[0] = own[1] = 0;
+void omega_robust_links(void *word, uintptr_t *previous, uintptr_t *next) {
+  *previous = __atomic_load_n(&links(word)[0], __ATOMIC_RELAXED) & ~1ul;
+  *next = __atomic_load_n(&links(word)[1], __ATOMIC_RELAXED) & ~1ul;
+}
+
+int omega_robust_remove(void *word, uintptr_t previous, uintptr_t next) {
+  uintptr_t own = (uintptr_t)&links(word)[1];
+  if ((*(uintptr_t *)previous & ~1ul) != own || ((uintptr_t *)next)[-1] != own) return 0;
+  ((uintptr_t *)next)[-1] = previous;
+  __atomic_store_n((uintptr_t *)previous, next, __ATOMIC_RELEASE);
+  return 1;
 }

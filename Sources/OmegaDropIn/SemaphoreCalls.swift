@@ -43,11 +43,13 @@ public func semctl(
   result { namespace in namespace.control(identifier, semaphore, command, argument) }
 }
 
-/// After unshare or setns left the shared undo list. Nothing to do in a process that has no namespace
-/// yet, or whose other threads keep the list.
+/// After unshare or setns left the shared undo list. Nothing to do in a process whose other threads
+/// keep the list, or that has no namespace and was not given one.
 @c(omega_dropin_unshared)
 public func unshared() {
-  if unsafe omega_get_default() == nil || omega_single_threaded() == 0 { return }
+  if omega_single_threaded() == 0 { return }
+  // SAFETY: the shim's buffer is terminated and lives for ever.
+  if unsafe omega_get_default() == nil && omega_namespace().pointee == 0 { return }
   if let namespace = try? Namespace.ofEnvironment() { namespace.applyUndoNow() }
 }
 

@@ -47,9 +47,6 @@ public protocol Host {
   /// Puts the member slot's life word under the caller's robust list; false if that cannot be.
   func arm(_ image: Image, _ memberOffset: Int) -> Bool
 
-  /// Takes the life word out of the caller's robust list, if this thread put it there.
-  func disarm(_ image: Image, _ memberOffset: Int)
-
   /// Claims memory before its first use; false when there is none.
   func claim(_ image: Image, _ offset: Int, byteCount: Int) -> Bool
   /// One turn of a spin loop.

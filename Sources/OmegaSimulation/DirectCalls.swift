@@ -80,7 +80,8 @@ extension Simulation {
   }
 
   package func getAll(_ thread: ThreadID) -> [Int]? {
-    call(thread, Call(kind: .getAll)) == .success ? output : nil
+    call(thread, Call(kind: .getAll)) == .success
+      ? Array(output.prefix(layout.semaphoreCount)) : nil
   }
 
   /// GETNCNT and GETZCNT.

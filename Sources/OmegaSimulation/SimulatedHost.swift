@@ -76,14 +76,6 @@ struct SimulatedHost: Host {
     return false
   }
 
-  func disarm(_ image: Image, _ memberOffset: Int) {
-    world.hostPoint(.store, memberOffset)
-    for index in world.state.threads[thread].armed.indices
-    where world.state.threads[thread].armed[index] == memberOffset {
-      world.state.threads[thread].armed[index] = -1
-    }
-  }
-
   func wake(_ image: Image, _ offset: Int, count: Int) {
     world.hostPoint(.wake, offset)
     let isLock = offset == Header.lock

@@ -277,7 +277,12 @@ int omega_read_stat(uint32_t id, struct omega_stat *stat) __attribute__((visibil
 // the calling thread's list, or takes it out. Signals must be blocked.
 void omega_robust_add(struct omega_robust_head *head, void *word)
     __attribute__((visibility("hidden")));
-void omega_robust_remove(void *word) __attribute__((visibility("hidden")));
+// The links stand in the image, where a peer may write. Removal follows only addresses that the caller
+// has found to be of this thread's own list, and only if they point back; 0 when they do not.
+void omega_robust_links(void *word, uintptr_t *previous, uintptr_t *next)
+    __attribute__((visibility("hidden")));
+int omega_robust_remove(void *word, uintptr_t previous, uintptr_t next)
+    __attribute__((visibility("hidden")));
 
 // A store the compiler may not move: the kernel reads it at the thread's death.
 static inline void omega_set_pending(struct omega_robust_head *head, uintptr_t entry) {

@@ -12,18 +12,37 @@ extension Section {
   /// the rest is done later. The slow bits go up first: nobody sees some of the values undone and
   /// others not.
   mutating func bury(_ slot: Int) {
-    let pid = set.memberPid(slot)
     dropSleepers(of: slot) { _ in true }
     for waiter in 0..<set.waiterHigh where set.waiterOwner(waiter).member == slot {
       // Finished, but nobody is left to read the result.
       image.store(WaiterStatus.free, layout.waiter(waiter) + Waiter.status)
     }
+    let record = applyUndo(of: slot)
+    write(0, layout.member(slot) + Member.record)
+    write(0, layout.member(slot) + Member.startTime)
+    write(0, layout.member(slot) + Member.pid)
+    commit()
+    image.store32(0, layout.member(slot) + Member.life)
+    finishUndo(record)
+  }
+
+  /// A living member leaves its undo list (unshare): as at its end, but its slot stays.
+  mutating func leaveUndoList(_ slot: Int) {
+    let record = applyUndo(of: slot)
+    write(0, layout.member(slot) + Member.record)
+    commit()
+    finishUndo(record)
+  }
+
+  /// Applies a member's adjustments; whether it had an undo record. `finishUndo` must follow.
+  private mutating func applyUndo(of slot: Int) -> UndoRecord {
+    let pid = set.memberPid(slot)
     resolveSeveral(slot)
     for semaphore in 0..<layout.semaphoreCount where concerns(slot, semaphore) {
       raiseSlow(semaphore)
     }
-    let record = image.load(layout.member(slot) + Member.record)
-    if record != 0 && isLive {
+    guard image.load(layout.member(slot) + Member.record) != 0 else { return .none }
+    if isLive {
       write(1, Header.needsServe)
       write(UInt64(bitPattern: host.now()), Header.otime)
       chooseGuardian()
@@ -33,12 +52,11 @@ extension Section {
         commit()
       }
     }
-    write(0, layout.member(slot) + Member.record)
-    write(0, layout.member(slot) + Member.startTime)
-    write(0, layout.member(slot) + Member.pid)
-    commit()
-    image.store32(0, layout.member(slot) + Member.life)
-    if record != 0 { serveEverybody() }
+    return .applied
+  }
+
+  private mutating func finishUndo(_ record: UndoRecord) {
+    if record == .applied { serveEverybody() }
     for semaphore in 0..<layout.semaphoreCount where set.word(semaphore).isSlow {
       lowerSlow(semaphore)
     }
@@ -65,3 +83,5 @@ extension Section {
     write(word.bits, layout.cell(semaphore))
   }
 }
+
+private enum UndoRecord { case none, applied }

@@ -21,13 +21,16 @@ extension SemaphoreSet {
 }
 
 extension SemaphoreSet {
-  /// Gives up the caller's slot as if it had died, its undo applied: unshare(CLONE_SYSVSEM).
-  public func leaveMember<H: Host>(_ host: H, member: Int) throws(Errno) {
+  /// Applies the caller's undo as if it had ended: unshare(CLONE_SYSVSEM).
+  public func leaveMember<H: Host>(_ host: H) throws(Errno) {
     var section = try Section(self, host)
     defer { section.close() }
-    // Out of the list first: a slot's next owner uses the same words for its own list.
-    host.disarm(image, layout.member(member))
-    section.bury(member)
+    for slot in 0..<memberHigh
+    where memberPid(slot) == host.pid
+      && image.load(layout.member(slot) + Member.startTime) == host.startTime
+    {
+      section.leaveUndoList(slot)
+    }
   }
 }
 

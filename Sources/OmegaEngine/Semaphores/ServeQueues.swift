@@ -9,14 +9,22 @@ extension Section {
     if image.load(Header.complexCount) == 0 {
       for index in 0..<count { serveCell(semaphore(index)) }
     } else {
-      serveAll()
+      var gotZero = false
+      for index in 0..<count where set.word(semaphore(index)).value == 0 { gotZero = true }
+      serveAll(gotZero)
     }
     finishServing()
   }
 
   /// Serves everybody: after SETVAL, SETALL, an exit-time undo, a recovery, a removal.
   mutating func serveEverybody() {
-    if isLive { serveAll() } else { dismissAll() }
+    if isLive {
+      var gotZero = false
+      for index in 0..<layout.semaphoreCount where set.word(index).value == 0 { gotZero = true }
+      serveAll(gotZero)
+    } else {
+      dismissAll()
+    }
     finishServing()
   }
 
@@ -40,26 +48,38 @@ extension Section {
     }
   }
 
-  /// The set's queues: all wait-for-zero calls, then the others oldest first, again from the start
-  /// after each success.
-  private mutating func serveAll() {
-    var rounds = 0
-    repeat {
-      _ = scan(Header.constQueue, Waiter.queueLinks)
-      rounds += 1
-    } while serveOldest() && rounds <= SetLayout.waiterCapacity
+  /// The set's queues: all wait-for-zero calls if a changed semaphore is 0, then the others oldest
+  /// first, again from the start after each success.
+  ///
+  /// Looking at wait-for-zero calls only then is visible: an evaluation moves the semaphore on which a
+  /// call of several operations is counted (do_smart_wakeup_zero in ipc/sem.c).
+  private mutating func serveAll(_ changedToZero: Bool) {
+    var gotZero = changedToZero
+    for _ in 0...SetLayout.waiterCapacity {
+      if gotZero { _ = scan(Header.constQueue, Waiter.queueLinks) }
+      guard let finished = serveOldest() else { return }
+      let count = set.waiterShape(finished).count
+      gotZero = false
+      for index in 0..<count {
+        let semaphore = set.waiterOperation(finished, count, index).semaphore
+        if semaphore < layout.semaphoreCount && set.word(semaphore).value == 0 { gotZero = true }
+      }
+    }
   }
 
-  /// Completes the oldest alter sleeper that can proceed.
-  private mutating func serveOldest() -> Bool {
+  /// Completes the oldest alter sleeper that can proceed; its slot.
+  ///
+  /// The sleeper may have gone on and its slot be free by the time the caller reads its operations; it
+  /// is not reused before this section ends.
+  private mutating func serveOldest() -> Int? {
     var slot = Links(bits: image.load(Header.alterQueue)).next
     var steps = 0
     while let candidate = slot, steps < SetLayout.waiterCapacity {
       steps += 1
       slot = Links(bits: image.load(layout.waiter(candidate) + Waiter.queueLinks)).next
-      if attempt(candidate) { return true }
+      if attempt(candidate) { return candidate }
     }
-    return false
+    return nil
   }
 
   /// Tries every sleeper of a queue once, oldest first.

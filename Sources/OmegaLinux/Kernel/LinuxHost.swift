@@ -72,13 +72,6 @@ public struct LinuxHost: Host {
     return true
   }
 
-  public func disarm(_ image: Image, _ memberOffset: Int) {
-    // SAFETY: called inside a section; the word names this thread, so the links are in its own list.
-    if image.load32(memberOffset) & ~Futex.waiters == tid {
-      unsafe omega_robust_remove(image.address(memberOffset))
-    }
-  }
-
   // MARK: Waiting
 
   public func wake(_ image: Image, _ offset: Int, count: Int) {

@@ -21,20 +21,15 @@ extension Namespace {
   }
 
   /// Applies the process's undo records now: what unshare(CLONE_SYSVSEM) and CLONE_NEWIPC do when no
-  /// other thread shares them.
+  /// other thread shares them. Looks at every set, for the records may stem from before an exec.
   public func applyUndoNow() {
     let host = LinuxHost()
-    for index in 0..<Limit.indices {
-      // SAFETY: handles are never freed; entered before use.
-      guard let entry = unsafe state.pointee.table[index],
-        let handle = unsafe enter(Int32(bitPattern: entry.pointee.tag &- 1))
-      else { continue }
-      if unsafe handle.pointee.memberPid == host.pid && handle.pointee.member >= 0 {
-        try? unsafe handle.pointee.set.leaveMember(host, member: Int(handle.pointee.member))
-        unsafe handle.pointee.memberPid = 0
-        unsafe handle.pointee.member = -1
+    forEachIndex(.semaphores) { index in
+      // SAFETY: entered before use.
+      guard let handle = unsafe try? handle(index: index) else { return }
+      try? unsafe handle.pointee.set.leaveMember(host)
+      if unsafe handle.pointee.memberPid == host.pid {
         unsafe handle.pointee.hasRecord = 0
-        unsafe handle.pointee.armedBy = 0
       }
       unsafe leave(handle)
     }

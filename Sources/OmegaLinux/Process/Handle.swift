@@ -84,16 +84,55 @@ extension Namespace {
     let set = unsafe handle.pointee.set
     let pid = unsafe omega_identity().pointee.pid
     if unsafe handle.pointee.armedBy != 0 && handle.pointee.memberPid == pid {
-      // The robust list's entry stands in the mapping, and only its own thread may take it out.
-      guard unsafe handle.pointee.armedBy == omega_thread().pointee.tid else { return }
-      let life = set.layout.member(Int(unsafe handle.pointee.member)) &+ Member.life
-      unsafe omega_robust_remove(set.image.address(life))
+      // The robust list's entry stands in the mapping. Where it cannot be taken out, the mapping stays.
+      guard unsafe disarm(handle) else { return }
     }
     unsafe handle.pointee.retired = 0
     unsafe handle.pointee.tag = 0
     if unsafe !keepSpare(handle) { unmapImage(set) }
     unsafe handle.pointee.next = recent.pointee.free
     unsafe recent.pointee.free = handle
+  }
+
+  /// Takes a handle's life word out of the robust list of the thread that put it there. False on
+  /// another thread, and when its neighbours are not entries of ours, or the links were scribbled on.
+  private func disarm(_ handle: HandlePointer) -> Bool {
+    // SAFETY: under the process's lock. Links are followed only to the list's head or to words of
+    // handles that this thread armed, whose mappings stay.
+    guard unsafe handle.pointee.armedBy == omega_thread().pointee.tid,
+      let head = unsafe omega_thread().pointee.robust
+    else { return false }
+    let life = unsafe Namespace.lifeWord(handle)
+    var previous: UInt = 0
+    var next: UInt = 0
+    unsafe omega_robust_links(life, &previous, &next)
+    guard unsafe isLink(previous, head), unsafe isLink(next, head) else { return false }
+    return unsafe omega_robust_remove(life, previous, next) != 0
+  }
+
+  private static func lifeWord(_ handle: HandlePointer) -> UnsafeMutableRawPointer {
+    // SAFETY: a word of a mapping that lives as long as the handle is in use.
+    let set = unsafe handle.pointee.set
+    return unsafe set.image.address(
+      set.layout.member(Int(handle.pointee.member)) &+ Member.life)
+  }
+
+  /// Whether an address is this list's head or a node that this thread put into it.
+  private func isLink(_ address: UInt, _ head: UnsafeMutablePointer<omega_robust_head>) -> Bool {
+    // SAFETY: only numbers are compared.
+    if address == UInt(bitPattern: head) { return true }
+    let tid = unsafe omega_thread().pointee.tid
+    let pid = unsafe omega_identity().pointee.pid
+    for index in 0..<(unsafe recent.pointee.pooled) {
+      let handle = unsafe state.pointee.pool + index
+      if unsafe handle.pointee.tag != 0 && handle.pointee.armedBy == tid
+        && handle.pointee.memberPid == pid
+        && UInt(bitPattern: Namespace.lifeWord(handle)) &+ 32 == address
+      {
+        return true
+      }
+    }
+    return false
   }
 
   /// A fresh handle; nil when 36,000 are in use. Under the process's lock.

@@ -41,8 +41,7 @@ extension World {
       let process = state.threads[thread].process
       let member = state.processes[process].member
       if member < 0 { return 0 }
-      try set.leaveMember(host, member: member)
-      state.processes[process].member = -1
+      try set.leaveMember(host)
       state.processes[process].hasRecord = false
     case .setValue:
       try set.setValue(host, semaphore: call.semaphore, value: call.value)
