@@ -179,7 +179,8 @@ extension World {
     if state.processes[process].undoBusy { return false }
     state.processes[process].undoBusy = true
     let result = set.fastOperateMany(
-      SimulatedCallOwner(host: host), count: call.count, pid: host.pid, tid: host.tid, member: member
+      SimulatedCallOwner(host: host), count: call.count, pid: host.pid, tid: host.tid,
+      member: member
     ) { operation(call, $0) }
     state.processes[process].undoBusy = false
     guard result == .done else { return false }
