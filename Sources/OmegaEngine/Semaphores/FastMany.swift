@@ -192,7 +192,7 @@ extension Section {
     let field = phase == DescriptorStatus.decided ? 16 : 8
     for index in 0..<min(Int(status >> 8 & 0xFF), Descriptor.capacity) {
       let entry = descriptor + Descriptor.entry(index)
-      let semaphore = (Int(truncatingIfNeeded: image.load(entry)) - layout.cell(0)) / 64
+      let semaphore = (Int(truncatingIfNeeded: image.load(entry)) &- layout.cell(0)) / 64
       guard semaphore >= 0 && semaphore < layout.semaphoreCount else { continue }
       let old = SemaphoreWord(bits: image.load(entry + 8))
       let marked = old.markedAsOneOfSeveral(member: member, sequence: status >> 40)

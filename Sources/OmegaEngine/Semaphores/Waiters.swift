@@ -56,7 +56,7 @@ extension Section {
       undo = undo || current.usesUndo
       image.store(current.bits, operations + 8 * position)
     }
-    let sequence = image.load(Header.enqueueSequence) + 1
+    let sequence = image.load(Header.enqueueSequence) &+ 1
     image.store32(host.tid, waiter + Waiter.thread)
     image.store(UInt64(request.pid) | UInt64(request.member) << 32, waiter + Waiter.owner)
     image.store(
@@ -70,13 +70,13 @@ extension Section {
 
     write(WaiterStatus.queued, waiter + Waiter.status)
     write(sequence, Header.enqueueSequence)
-    write(image.load(Header.sleeperCount) + 1, Header.sleeperCount)
+    write(image.load(Header.sleeperCount) &+ 1, Header.sleeperCount)
     append(
       slot, queue: alters ? Header.alterQueue : Header.constQueue, links: Waiter.queueLinks)
     if count == 1 {
       append(slot, queue: cellQueue(operation(0)), links: Waiter.cellLinks)
     } else {
-      write(image.load(Header.complexCount) + 1, Header.complexCount)
+      write(image.load(Header.complexCount) &+ 1, Header.complexCount)
       forEachSemaphore(slot, count) { section, semaphore in
         section.addReference(semaphore, 1)
       }
