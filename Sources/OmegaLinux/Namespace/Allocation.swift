@@ -18,9 +18,9 @@ extension Namespace {
 
   /// Reserves the next index and sequence number, cyclically as Linux does (semantics B0.2).
   ///
-  /// `attempt` counts the indices that turned out to be taken. Reserved before the name is made, so a
-  /// pair is never given twice even when its first user dies.
-  func reserveIdentifier() -> (index: Int, identifier: Int32) {
+  /// Reserved before the name is made, so an identifier is never given twice even when its first user
+  /// dies.
+  func reserveIdentifier() -> Int32 {
     // SAFETY: the image is mapped for the life of the process.
     let sequence = unsafe state.pointee.sequence
     while true {
@@ -34,7 +34,7 @@ extension Namespace {
       if index <= previous { number = number == 0xFFFF ? 0 : number + 1 }
       let new = UInt64(index + 1) | UInt64(number) << 32
       if sequence.exchange(old, new, Namespace.last) {
-        return (index, Int32(truncatingIfNeeded: number << 15 | index))
+        return Int32(truncatingIfNeeded: number << 15 | index)
       }
     }
   }

@@ -10,17 +10,20 @@ extension Namespace {
     try checkLimits(adding: semaphoreCount)
     let layout = SetLayout(semaphoreCount: semaphoreCount)
     var header = NewHeader(layout: layout, key: key, mode: mode)
-    if let file = createFromSpare(layout, &header) {
+    var reserved: Int32?
+    if let file = createFromSpare(layout, &header, &reserved) {
       return try finishCreation(file, key: key)
     }
-    let file = try createFile(layout, &header, mode: Namespace.fileMode(mode))
+    let file = try createFile(layout, &header, reserved)
     return try finishCreation(file, key: key)
   }
 
-  /// Makes the image in a new file and gives it its name by index.
+  /// Makes the image in a new file and gives it its name by index. `reserved`: an identifier that is
+  /// reserved already.
   private func createFile(
-    _ layout: SetLayout, _ header: inout NewHeader, mode fileMode: UInt32
+    _ layout: SetLayout, _ header: inout NewHeader, _ reserved: Int32?
   ) throws(Errno) -> ImageFile {
+    let fileMode = Namespace.fileMode(header.mode)
     guard Namespace.mayHaveFile(of: layout.fileByteCount) else { throw .noSpace }
     // SAFETY: the namespace's path lives as long as the process.
     let flags = Open.readWrite | Open.closeOnExec | Open.temporary
@@ -32,8 +35,7 @@ extension Namespace {
     if layout.claimedAtCreation > 4096 {
       guard Kernel.allocate(descriptor, layout.claimedAtCreation) == 0 else { throw .noSpace }
     }
-    var (index, identifier) = reserveIdentifier()
-    header.identifier = identifier
+    header.identifier = reserved ?? reserveIdentifier()
     guard header.write(to: descriptor) else { throw .noSpace }
     guard let status = Kernel.status(descriptor) else { throw .noMemory }
     // The umask took something away.
@@ -45,6 +47,7 @@ extension Namespace {
     let image = unsafe Image(base: memory, byteCount: layout.byteCount)
     let file = ImageFile(set: SemaphoreSet(image: image, layout: layout), inode: status.inode)
     while true {
+      let index = Int(header.identifier) & 0x7FFF
       let linked = linkImage(descriptor, index: index)
       if linked == 0 { return file }
       guard linked == -17 else {
@@ -52,8 +55,7 @@ extension Namespace {
         throw Namespace.creationError(linked)
       }
       reapUnfinished(index: index)
-      (index, identifier) = reserveIdentifier()
-      header.identifier = identifier
+      header.identifier = reserveIdentifier()
       guard header.write(to: descriptor) else {
         unmapImage(file.set)
         throw .noSpace
@@ -196,6 +198,8 @@ struct NewHeader {
     get { Int32(truncatingIfNeeded: self[Header.identifier]) }
     set { self[Header.identifier] = UInt64(UInt32(bitPattern: newValue)) }
   }
+
+  var mode: UInt32 { UInt32(truncatingIfNeeded: self[Header.mode]) }
 
   private subscript(offset: Int) -> UInt64 {
     get { words[offset / 8] }

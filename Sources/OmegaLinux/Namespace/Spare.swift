@@ -95,39 +95,52 @@ extension Namespace {
   }
 
   /// Makes a new set of the spare image and gives it its name by index; nil when there is none that
-  /// fits.
-  func createFromSpare(_ layout: SetLayout, _ header: inout NewHeader) -> ImageFile? {
+  /// fits. `reserved` gets the identifier that was reserved in vain.
+  func createFromSpare(
+    _ layout: SetLayout, _ header: inout NewHeader, _ reserved: inout Int32?
+  ) -> ImageFile? {
     guard unsafe recent.pointee.spareSemaphoreCount == layout.semaphoreCount,
       let memory = unsafe omega_take(&recent.pointee.spare)
     else { return nil }
+    // From here on the spare image is ours, and nobody else gives the process another one.
     let image = unsafe Image(base: memory, byteCount: layout.byteCount)
     let file = ImageFile(
       set: SemaphoreSet(image: image, layout: layout), inode: unsafe recent.pointee.spareInode)
-    var (index, identifier) = reserveIdentifier()
-    header.identifier = identifier
-    if header.fits(file.set) && file.set.renew(LinuxHost(), header: header.words) {
-      var spare = unsafe Path(path, spare: spareSlot)
-      while true {
-        var name = unsafe Path(path, .semaphores, index: index)
-        let linked = unsafe spare.withText { spare in
-          unsafe name.withText { unsafe Kernel.link(spare, $0) }
-        }
-        if linked == 0 {
-          if lookUp(.semaphores, index: index)?.inode == file.inode { return file }
-          // Somebody has put another file in the spare one's place.
-          _ = unsafe name.withText { unsafe Kernel.unlink($0) }
-          unsafe recent.pointee.spareInode = 0
-          break
-        }
-        guard linked == -17 else { break }
-        reapUnfinished(index: index)
-        (index, identifier) = reserveIdentifier()
-        image.store(UInt64(UInt32(bitPattern: identifier)), Header.identifier)
-      }
+    // The number again: another thread may have changed the image before we took it.
+    guard unsafe recent.pointee.spareSemaphoreCount == layout.semaphoreCount, header.fits(file.set)
+    else {
+      unsafe omega_publish(&recent.pointee.spare, memory)
+      return nil
     }
+    header.identifier = reserveIdentifier()
+    let isRenewed = file.set.renew(LinuxHost(), header: header.words)
+    if isRenewed && linkSpare(file) { return file }
+    reserved = isRenewed ? file.identifier : header.identifier
     dropSpareName(inode: file.inode)
     unmapImage(file.set)
     return nil
+  }
+
+  /// Gives the renewed image its name by index, perhaps with a later identifier.
+  private func linkSpare(_ file: ImageFile) -> Bool {
+    var spare = unsafe Path(path, spare: spareSlot)
+    while true {
+      let index = Int(file.identifier) & 0x7FFF
+      var name = unsafe Path(path, .semaphores, index: index)
+      let linked = unsafe spare.withText { spare in
+        unsafe name.withText { unsafe Kernel.link(spare, $0) }
+      }
+      if linked == 0 {
+        if lookUp(.semaphores, index: index)?.inode == file.inode { return true }
+        // Somebody has put another file in the spare one's place.
+        _ = unsafe name.withText { unsafe Kernel.unlink($0) }
+        unsafe recent.pointee.spareInode = 0
+        return false
+      }
+      guard linked == -17 else { return false }
+      reapUnfinished(index: index)
+      file.set.image.store(UInt64(UInt32(bitPattern: reserveIdentifier())), Header.identifier)
+    }
   }
 }
 
