@@ -40,12 +40,15 @@ extension Simulation {
   package func settle() {
     world.state.mode = .direct
     var turns = 0
-    while let thread = world.state.threads.indices.first(where: {
-      world.state.threads[$0].status == .ready
-    }) {
+    while true {
+      let ready = readyThreads.filter { !world.state.threads[$0].isHeld }
+      if ready.isEmpty { return }
+      for thread in ready { world.resume(thread) }
       turns += 1
-      precondition(turns < 10_000, "threads run for ever")
-      world.resume(thread)
+      if turns > 2000 {
+        world.state.runsForEver = true
+        return
+      }
     }
   }
 

@@ -9,6 +9,7 @@ extension Simulation {
     if world.state.strayAccesses != 0 {
       return "word \(world.state.strayOffset) was used without the lock"
     }
+    if world.state.runsForEver { return "threads run for ever" }
     let owner = image.peek32(Header.lock) & (Futex.ownerMask | Futex.ownerDied)
     if owner != 0 { return nil }
     // A lock freed by its owner: the journal is closed and nobody is owed anything.

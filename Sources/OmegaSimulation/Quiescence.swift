@@ -25,6 +25,7 @@ extension Simulation {
       }
       if !roused { return }
     }
+    settle()
   }
 
   /// A call that sleeps although it could go on, or although it is finished: a lost wake-up. Asked
@@ -57,14 +58,15 @@ extension Simulation {
     }
   }
 
+  /// Whether the call would not succeed. One that would fail now may sleep on, as on Linux, when the
+  /// change did not concern it.
   private func isBlocked(_ slot: Int, _ values: [Int]) -> Bool {
     var values = values
     for operation in operations(slot) {
       let value = values[operation.semaphore] + operation.amount
-      if operation.amount == 0 ? values[operation.semaphore] != 0 : value < 0 {
-        return !operation.refusesToWait
+      if operation.amount == 0 ? value != 0 : value < 0 || value > Limit.semaphoreValue {
+        return true
       }
-      if value > Limit.semaphoreValue { return false }
       values[operation.semaphore] = value
     }
     return false

@@ -22,6 +22,7 @@ extension Simulation {
   /// Goes on to the next such point.
   package func advance(_ thread: ThreadID, until isWanted: (Point) -> Bool) -> Bool {
     world.state.mode = .explore
+    world.state.threads[thread.slot].isHeld = true
     defer { world.state.mode = .direct }
     while world.state.threads[thread.slot].status == .ready {
       world.resume(thread.slot)
@@ -30,13 +31,13 @@ extension Simulation {
         return true
       }
     }
+    world.state.threads[thread.slot].isHeld = false
     return false
   }
 
   /// Lets a thread that was stopped run on to the end of its call, or to its sleep.
   package func finish(_ thread: ThreadID) -> Outcome {
-    world.state.mode = .direct
-    if world.state.threads[thread.slot].status == .ready { world.resume(thread.slot) }
+    world.state.threads[thread.slot].isHeld = false
     return outcome(thread)
   }
 }

@@ -32,6 +32,8 @@ final class Bench {
     }
   }
 
+  var image: Image { simulation.world.image }
+
   func process() -> ProcessID { simulation.startProcess() }
 
   func semop(

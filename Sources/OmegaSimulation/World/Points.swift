@@ -77,7 +77,7 @@ extension World {
   /// word that was read in the last turn, or a death.
   func pointless() {
     let thread = state.current
-    if thread < 0 || state.mode == .direct { return }
+    if thread < 0 { return }
     state.threads[thread].waitsForStore = true
     state.threads[thread].isPrivateAccess = false
     state.threads[thread].isKillPoint = true

@@ -39,6 +39,8 @@ struct SimulatedThread {
   /// It asked to look around from time to time, because its watch list is incomplete.
   var looksAround = false
   var hasResult = false
+  /// Stopped by a test, and not to go on by itself (Stopping.swift).
+  var isHeld = false
   /// It looks again only after another thread has stored something.
   var waitsForStore = false
   /// What it read in this turn of such a loop; more than there is room for when the count says so.

@@ -33,6 +33,8 @@ struct WorldState {
   /// Accesses to words of the lock's owner by somebody else (`AccessClass`): must stay 0.
   var strayAccesses = 0
   var strayOffset = 0
+  /// Threads took turn after turn and came to no end.
+  var runsForEver = false
   /// Times that somebody went on only because a bounded wait ended.
   var lookArounds = 0
   var boundedLockWaits = 0
