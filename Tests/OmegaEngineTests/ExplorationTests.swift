@@ -33,7 +33,7 @@ import Testing
     scenario("SETVAL and a sleeper", [0], kills: 0, before: members, [[.setValue(0, 1)], [hold]]),
     scenario("lock by two, lock-free", [2], kills: 1, before: members, [[hold], [hold]]),
     scenario(
-      "two operations against one, lock-free", [2, 2], kills: 0, before: members,
+      "two operations against one, lock-free", [2, 2], kills: 1, before: members,
       [[.semop([.add(-1), .add(-1, on: 1, Flag.undo)])], [hold]]),
   ]
 
@@ -43,8 +43,11 @@ import Testing
         "lock and unlock by two, lock-free, one death", [2], kills: 1, before: members,
         [[hold, free], [hold, free]]),
       scenario(
-        "two operations against one, lock-free, one death", [2, 2], kills: 1, before: members,
-        [[.semop([.add(-1), .add(-1, on: 1, Flag.undo)])], [hold]]),
+        "two operations each, crosswise, one death", [2, 2], kills: 1, before: members,
+        [
+          [.semop([.add(-1), .add(-1, on: 1, Flag.undo)])],
+          [.semop([.add(-1, on: 1, Flag.undo), .add(-1)])],
+        ]),
       scenario("a removal and a sleeper, one death", [0], kills: 1, [[.remove], [take]]),
       scenario("wait for zero, one death", [1], kills: 1, [[.semop([.zero()])], [take]]),
       scenario("a sleeper with undo, one death", [0], kills: 1, [[hold], [give]]),

@@ -18,6 +18,9 @@ public struct Image {
   /// Offset of the word that takes accesses with a bad offset.
   @usableFromInline static var sink: Int { 504 }
 
+  /// Loads of a word in flight before a caller without the lock gives up waiting for its change.
+  static var shortWait: Int { 2000 }
+
   /// Wraps `byteCount` bytes at `base`.
   ///
   /// The memory must stay mapped and writable for as long as the value and its copies are used, and

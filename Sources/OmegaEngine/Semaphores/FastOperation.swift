@@ -105,7 +105,7 @@ extension SemaphoreSet {
 
   /// Whether the word changes within some microseconds.
   private func waitsShortly(_ semaphore: Int, while old: SemaphoreWord) -> Bool {
-    for _ in 0..<2000 where word(semaphore) != old { return true }
+    for _ in 0..<Image.shortWait where word(semaphore) != old { return true }
     return false
   }
 }

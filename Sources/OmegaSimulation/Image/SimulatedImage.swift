@@ -11,6 +11,9 @@ public struct Image {
   public let byteCount: Int
   let world: World
 
+  /// Long enough to see a change, and short, for every load is a point.
+  static var shortWait: Int { 2 }
+
   @unsafe
   init(base: UnsafeMutableRawPointer, byteCount: Int, world: World) {
     unsafe self.base = base
