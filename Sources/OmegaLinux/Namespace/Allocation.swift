@@ -20,7 +20,9 @@ extension Namespace {
   ///
   /// Reserved before the name is made, so an identifier is never given twice even when its first user
   /// dies.
-  func reserveIdentifier() -> Int32 {
+  /// `taken` counts the names found taken meanwhile: each widens the search, so that names that are no
+  /// sets of ours cannot block it.
+  func reserveIdentifier(taken: Int = 0) -> Int32 {
     // SAFETY: the image is mapped for the life of the process.
     let sequence = unsafe state.pointee.sequence
     while true {
@@ -28,7 +30,7 @@ extension Namespace {
       let previous = Int(old & 0xFFFF_FFFF) - 1
       var number = Int(old >> 32) & 0xFFFF
       let inUse = Int(truncatingIfNeeded: min(sequence.load(Namespace.setsInUse), 32768))
-      let wrap = min(max(inUse * 3 / 2, 64), Limit.indices)
+      let wrap = min(max(inUse * 3 / 2, 64) + taken, Limit.indices)
       var index = previous + 1
       if index >= wrap || index < 0 { index = 0 }
       if index <= previous { number = number == 0xFFFF ? 0 : number + 1 }

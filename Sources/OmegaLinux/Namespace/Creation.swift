@@ -46,16 +46,19 @@ extension Namespace {
     }
     let image = unsafe Image(base: memory, byteCount: layout.byteCount)
     let file = ImageFile(set: SemaphoreSet(image: image, layout: layout), inode: status.inode)
+    var taken = 0
     while true {
       let index = Int(header.identifier) & 0x7FFF
       let linked = linkImage(descriptor, index: index)
       if linked == 0 { return file }
-      guard linked == -17 else {
+      // Twice round all indices: every one of them is taken.
+      guard linked == -17 && taken < 2 * Limit.indices else {
         unmapImage(file.set)
         throw Namespace.creationError(linked)
       }
       reapUnfinished(index: index)
-      header.identifier = reserveIdentifier()
+      taken += 1
+      header.identifier = reserveIdentifier(taken: taken)
       guard header.write(to: descriptor) else {
         unmapImage(file.set)
         throw .noSpace
@@ -125,7 +128,7 @@ extension Namespace {
   }
 
   /// RLIMIT_FSIZE would kill the program with SIGXFSZ: look before.
-  private static func mayHaveFile(of byteCount: Int) -> Bool {
+  static func mayHaveFile(of byteCount: Int) -> Bool {
     var limit: (soft: UInt64, hard: UInt64) = (0, 0)
     // SAFETY: prlimit fills two 64-bit words.
     let result = unsafe withUnsafeMutablePointer(to: &limit) { limit in
@@ -171,7 +174,7 @@ extension SetLayout {
 
 /// The first 512 bytes of a new image.
 struct NewHeader {
-  private(set) var words = InlineArray<64, UInt64>(repeating: 0)
+  private var words = InlineArray<64, UInt64>(repeating: 0)
 
   init(layout: SetLayout, key: Int32, mode: UInt32) {
     let host = LinuxHost()
@@ -201,7 +204,7 @@ struct NewHeader {
 
   var mode: UInt32 { UInt32(truncatingIfNeeded: self[Header.mode]) }
 
-  private subscript(offset: Int) -> UInt64 {
+  subscript(offset: Int) -> UInt64 {
     get { words[offset / 8] }
     set { words[offset / 8] = newValue }
   }

@@ -16,7 +16,10 @@ struct IndexFile {
 }
 
 extension Namespace {
+  // Not inlined, here and below: paths of several such in one caller would not share its stack.
+
   /// The set that has a key, nil when there is none.
+  @inline(never)
   func lookUp(_ kind: ObjectKind, key: Int32) -> KeyLink? {
     // SAFETY: the namespace's path lives as long as the process; the numbers outlive the call.
     var path = unsafe Path(self.path, kind, key: key)
@@ -28,6 +31,7 @@ extension Namespace {
   }
 
   /// The file at an index, nil when there is none; its size holds the number of semaphores.
+  @inline(never)
   func lookUp(_ kind: ObjectKind, index: Int) -> IndexFile? {
     var raw = omega_file_status()
     // SAFETY: the path is terminated, the structure outlives the call.
@@ -49,41 +53,51 @@ extension Namespace {
     guard descriptor >= 0 else { return }
     defer { Kernel.close(descriptor) }
     var buffer = InlineArray<1024, UInt8>(repeating: 0)
-    while true {
-      let length = unsafe withUnsafeMutablePointer(to: &buffer) { out in
-        omega_call(
+    // By the pointer: the compiler would copy the buffer for a function that borrows it.
+    unsafe withUnsafeMutablePointer(to: &buffer) { out in
+      let records = UnsafeRawPointer(out)
+      while true {
+        let length = omega_call(
           omega_call_getdents, descriptor, Int(bitPattern: out), 1024, 0, 0, 0)
-      }
-      if length <= 0 { return }
-      var at = 0
-      while at + 19 < length {
-        let recordLength = Int(buffer[at + 16]) | Int(buffer[at + 17]) << 8
-        if recordLength < 20 || at + recordLength > length { break }
-        if let index = Namespace.index(buffer, at + 19, at + recordLength, kind) { body(index) }
-        at += recordLength
+        if length <= 0 { return }
+        var at = 0
+        while at + 19 < length {
+          let recordLength = Int(
+            unsafe records.loadUnaligned(fromByteOffset: at + 16, as: UInt16.self))
+          if recordLength < 20 || at + recordLength > length { break }
+          if let index = unsafe Namespace.index(records + at + 19, recordLength - 19, kind) {
+            body(index)
+          }
+          at += recordLength
+        }
       }
     }
   }
 
-  /// The number in a name like `sem.00042`.
+  /// The number in a name like `sem.00042`, of at most `byteCount` bytes with its terminator.
   private static func index(
-    _ buffer: borrowing InlineArray<1024, UInt8>, _ start: Int, _ end: Int, _ kind: ObjectKind
+    _ name: UnsafeRawPointer, _ byteCount: Int, _ kind: ObjectKind
   ) -> Int? {
+    // SAFETY: inside the record, and inside the static string.
     let prefix = kind.prefix
-    var at = start
-    for offset in 0..<prefix.utf8CodeUnitCount {
-      // SAFETY: inside the static string.
-      guard at < end, unsafe buffer[at] == prefix.utf8Start[offset] else { return nil }
-      at += 1
+    let length = prefix.utf8CodeUnitCount
+    guard byteCount >= length + 7 else { return nil }
+    for offset in 0..<length where unsafe byte(name, offset) != prefix.utf8Start[offset] {
+      return nil
     }
-    guard at + 6 < end, buffer[at] == 46 else { return nil }
+    guard unsafe byte(name, length) == 46 && byte(name, length + 6) == 0 else { return nil }
     var number = 0
-    for offset in 1...5 {
-      let byte = buffer[at + offset]
-      guard byte >= 48 && byte <= 57 else { return nil }
-      number = number * 10 + Int(byte - 48)
+    for offset in length + 1...length + 5 {
+      let digit = unsafe byte(name, offset)
+      guard digit >= 48 && digit <= 57 else { return nil }
+      number = number * 10 + Int(digit - 48)
     }
-    return buffer[at + 6] == 0 && number < Limit.indices ? number : nil
+    return number < Limit.indices ? number : nil
+  }
+
+  private static func byte(_ name: UnsafeRawPointer, _ offset: Int) -> UInt8 {
+    // SAFETY: as the caller says.
+    unsafe name.load(fromByteOffset: offset, as: UInt8.self)
   }
 }
 

@@ -194,7 +194,9 @@ public struct Namespace: @unchecked Sendable {
     defer { Kernel.close(descriptor) }
     // Idempotent: the first one gives it its page, the others find it.
     guard let status = Kernel.status(descriptor), status.isRegular else { throw .accessDenied }
-    guard status.byteCount >= 4096 || Kernel.allocate(descriptor, 4096) == 0 else { throw .noSpace }
+    if status.byteCount < 4096 {
+      guard mayHaveFile(of: 4096), Kernel.allocate(descriptor, 4096) == 0 else { throw .noSpace }
+    }
     guard let memory = unsafe Kernel.map(descriptor, 4096) else { throw .noMemory }
     return unsafe Image(base: memory, byteCount: 4096)
   }

@@ -39,6 +39,7 @@ extension Namespace {
       && set.image.load(Header.creatorStart) == host.startTime
   }
 
+  @inline(never)
   private func linkSpare(index: Int) -> Bool {
     var name = unsafe Path(path, .semaphores, index: index)
     var spare = unsafe Path(path, spare: spareSlot)
@@ -49,6 +50,7 @@ extension Namespace {
 
   /// Removes the name if the process that held it is gone. (The file may be a set that lives on: it
   /// keeps its name by index.)
+  @inline(never)
   private func takeOverSpareName() -> Bool {
     var spare = unsafe Path(path, spare: spareSlot)
     let descriptor = unsafe spare.withText {
@@ -87,6 +89,7 @@ extension Namespace {
   }
 
   /// Removes the spare name if it is this file's.
+  @inline(never)
   func dropSpareName(inode: UInt64) {
     guard unsafe recent.pointee.spareInode == inode else { return }
     unsafe recent.pointee.spareInode = 0
@@ -113,7 +116,7 @@ extension Namespace {
       return nil
     }
     header.identifier = reserveIdentifier()
-    let isRenewed = file.set.renew(LinuxHost(), header: header.words)
+    let isRenewed = file.set.renew(LinuxHost()) { header[$0] }
     if isRenewed && linkSpare(file) { return file }
     reserved = isRenewed ? file.identifier : header.identifier
     dropSpareName(inode: file.inode)
@@ -122,9 +125,10 @@ extension Namespace {
   }
 
   /// Gives the renewed image its name by index, perhaps with a later identifier.
+  @inline(never)
   private func linkSpare(_ file: ImageFile) -> Bool {
     var spare = unsafe Path(path, spare: spareSlot)
-    while true {
+    for taken in 1...64 {
       let index = Int(file.identifier) & 0x7FFF
       var name = unsafe Path(path, .semaphores, index: index)
       let linked = unsafe spare.withText { spare in
@@ -139,8 +143,10 @@ extension Namespace {
       }
       guard linked == -17 else { return false }
       reapUnfinished(index: index)
-      file.set.image.store(UInt64(UInt32(bitPattern: reserveIdentifier())), Header.identifier)
+      let next = reserveIdentifier(taken: taken)
+      file.set.image.store(UInt64(UInt32(bitPattern: next)), Header.identifier)
     }
+    return false
   }
 }
 
@@ -148,10 +154,8 @@ extension NewHeader {
   /// Whether a set's file has the owner and the mode that a new one with this header would have.
   fileprivate func fits(_ set: SemaphoreSet) -> Bool {
     let old = set.permissions
-    let new = words
     return old.uid == old.cuid && old.gid == old.cgid
-      && UInt64(old.uid) == new[Header.uid / 8] && UInt64(old.gid) == new[Header.gid / 8]
-      && Namespace.fileMode(old.mode)
-        == Namespace.fileMode(UInt32(truncatingIfNeeded: new[Header.mode / 8]))
+      && UInt64(old.uid) == self[Header.uid] && UInt64(old.gid) == self[Header.gid]
+      && Namespace.fileMode(old.mode) == Namespace.fileMode(mode)
   }
 }

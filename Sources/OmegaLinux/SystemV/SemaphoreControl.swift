@@ -242,6 +242,8 @@ extension Namespace {
     } catch  where error == .identifierRemoved {
       throw .invalid
     }
+    // What a peer may have scribbled must not be taken for another set's, or for an errno.
+    guard status.identifier >= 0 && Int(status.identifier) & 0x7FFF == index else { throw .invalid }
     try Namespace.store(status, memory)
     return status.identifier
   }

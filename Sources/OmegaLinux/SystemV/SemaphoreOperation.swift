@@ -238,8 +238,11 @@ extension Namespace {
     var deadline: Deadline
   }
 
-  /// The call up to its end or its sleep, nil when it is done. A frame of its own: it holds a copy of
-  /// the operations, which a sleeping thread with a small stack should not pay for.
+  /// The call up to its end or its sleep, nil when it is done.
+  ///
+  /// The operations are read where the caller has them, for 500 would be a large part of the smallest
+  /// stack. A thread that changes them meanwhile gets one or the other; the semaphores' numbers are
+  /// checked whenever they are read.
   @inline(never)
   private func startCall(
     _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, count: UInt,
@@ -259,14 +262,12 @@ extension Namespace {
     if count > limits.operationsPerCall { throw .argumentListTooLong }
     if count == 0 { throw .invalid }
     let bytes = try unsafe UserMemory(operations).readable(6 * count)
-    var copy = InlineArray<500, UInt64>(repeating: 0)
-    for index in 0..<count { copy[index] = bytes.operation(index).bits }
     if identifier < 0 { throw .invalid }
     guard timeoutIsValid, let deadline else { throw .invalid }
 
-    let handle = unsafe try self.handle(identifier, count: count, copy)
+    let handle = unsafe try self.handle(identifier, count: count, bytes)
     do throws(Errno) {
-      if let sleeper = try unsafe run(handle, count: count, deadline: deadline, copy) {
+      if let sleeper = try unsafe run(handle, count: count, deadline: deadline, bytes) {
         return unsafe sleeper
       }
     } catch {
@@ -279,13 +280,14 @@ extension Namespace {
 
   /// The entered handle. A set that may not be opened still tells its size: EFBIG comes before EACCES.
   private func handle(
-    _ identifier: Int32, count: Int, _ operations: borrowing InlineArray<500, UInt64>
+    _ identifier: Int32, count: Int, _ operations: ReadableBytes
   ) throws(Errno) -> HandlePointer {
     do throws(Errno) {
       return unsafe try handle(identifier)
-    } catch  where error == .accessDenied {
+    } catch {
+      if error != .accessDenied { throw error }
       let size = lookUp(.semaphores, index: Int(identifier) & 0x7FFF)?.size ?? 0
-      for index in 0..<count where Operation(bits: operations[index]).semaphore >= size {
+      for index in 0..<count where operations.operation(index).semaphore >= size {
         throw .fileTooLarge
       }
       throw error
@@ -294,7 +296,7 @@ extension Namespace {
 
   private func run(
     _ handle: HandlePointer, count: Int, deadline: Deadline,
-    _ operations: borrowing InlineArray<500, UInt64>
+    _ operations: ReadableBytes
   ) throws(Errno) -> Sleeper? {
     // SAFETY: the handle is entered.
     let host = LinuxHost()
@@ -303,7 +305,7 @@ extension Namespace {
     var undo = false
     var highest = 0
     for index in 0..<count {
-      let operation = Operation(bits: operations[index])
+      let operation = operations.operation(index)
       alters = alters || operation.amount != 0
       undo = undo || operation.usesUndo
       highest = max(highest, operation.semaphore)
@@ -314,7 +316,7 @@ extension Namespace {
 
     let mayWait = deadline.nanoseconds > 0
     if count == 1 {
-      let only = Operation(bits: operations[0])
+      let only = operations.operation(0, below: set.layout.semaphoreCount)
       if let result = unsafe spin(handle, only, mayWait: mayWait) {
         if result != 0 { throw Errno(rawValue: -result) }
         return nil
@@ -323,13 +325,10 @@ extension Namespace {
     if mayWait { try unsafe claim(handle, host, .sleeping) }
     let member = unsafe Int(handle.pointee.member)
     let until = mayWait ? deadline.absolute : deadline
-    // SAFETY: the closure does not outlive the call that borrows the array.
-    let outcome = try unsafe withOperations(operations) { words throws(Errno) in
-      try set.operate(
-        host, count: count, member: unsafe handle.pointee.memberPid == host.pid ? member : -1,
-        patience: mayWait ? .mayWait : .none
-      ) { index in unsafe Operation(bits: words[index]) }
-    }
+    let outcome = try set.operate(
+      host, count: count, member: unsafe handle.pointee.memberPid == host.pid ? member : -1,
+      patience: mayWait ? .mayWait : .none
+    ) { operations.operation($0, below: set.layout.semaphoreCount) }
     guard case .asleep(let slot) = outcome else { return nil }
     return unsafe Sleeper(handle: handle, slot: slot, deadline: until)
   }
@@ -364,17 +363,6 @@ extension Namespace {
 enum SpinBudget {
   static let least: Int32 = 20
   static let most: Int32 = 2000
-}
-
-/// The array's words, for the duration of a call that cannot escape them.
-private func withOperations<R>(
-  _ operations: borrowing InlineArray<500, UInt64>,
-  _ body: (UnsafePointer<UInt64>) throws(Errno) -> R
-) throws(Errno) -> R {
-  // SAFETY: the pointer is used only inside `body`.
-  try unsafe withUnsafePointer(to: operations) { array throws(Errno) in
-    unsafe try body(UnsafeRawPointer(array).assumingMemoryBound(to: UInt64.self))
-  }
 }
 
 extension Deadline {

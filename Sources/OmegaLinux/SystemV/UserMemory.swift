@@ -68,4 +68,11 @@ extension ReadableBytes {
     let low = UInt64(load(offset, as: UInt32.self))
     return Operation(bits: low | UInt64(load(offset &+ 4, as: UInt16.self)) << 32)
   }
+
+  /// The same, once its number was checked: another thread may have changed it since.
+  @inline(__always)
+  func operation(_ index: Int, below count: Int) -> Operation {
+    let operation = operation(index)
+    return operation.semaphore < count ? operation : Operation(bits: operation.bits & ~0xFFFF)
+  }
 }
