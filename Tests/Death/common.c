@@ -95,7 +95,7 @@ const char *times_text(struct times *times) {
   long late = 0;
   for (long i = 0; i < times->count; i++) late += times->ns[i] > 50000000;
   double ms = 1e-6;
-  snprintf(out, sizeof text[0], 
+  snprintf(out, sizeof text[0],
            "median %.2f, 90%% %.2f, 99%% %.2f, most %.2f ms; %ld of %ld over 50 ms",
            ms * (double)times->ns[times->count / 2], ms * (double)times->ns[times->count * 9 / 10],
            ms * (double)times->ns[times->count * 99 / 100],

@@ -264,7 +264,7 @@ int run_storm(const char *program, long kills, unsigned seed) {
   for (int set = 0; set < SETS; set++) remove_set(shared->sets[set]);
   right = nothing_left() && right;
   if (right && !shared->wrong[0])
-    ok("storm", 
+    ok("storm",
        "seed %u, %ld kills, %ld operations, %ld that may sleep, %ld with threads, %ld forks, "
        "%ld exec; sums exact; %.0f s", seed, done, shared->operations, shared->sleeps,
        shared->threads, shared->forks, shared->executions, 1e-9 * (double)(now_ns() - begin));

@@ -1,0 +1,29 @@
+// What the parts of the damage tests share. See run.
+#ifndef DAMAGE_H
+#define DAMAGE_H
+
+#include "../Death/death.h"
+
+// The namespace's directory, and the path of a file in it (overwritten by the fourth next call).
+const char *namespace_path(void);
+const char *path_of(const char *name);
+const char *path_of_set(int id);
+
+// Runs `body` in a child; its exit status, 256 + signal when it was killed, -1 when it did not
+// end in time (it is killed then).
+int in_child(int (*body)(void), int seconds);
+// The same as another user, without capabilities.
+int as_user(unsigned user, unsigned group, int (*body)(void), int seconds);
+const char *ending(int result);
+
+int run_hostile(unsigned seed);
+int run_truncate(void);
+int run_foreign(void);
+int run_directory(void);
+int use_once(unsigned user);
+int run_disk(void);
+int run_file_limit(void);
+int run_limits(void);
+int run_users(void);
+
+#endif
