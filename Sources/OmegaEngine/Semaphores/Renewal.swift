@@ -21,11 +21,11 @@ extension SemaphoreSet {
         <= UInt64((SetLayout.firstPage - layout.cell(layout.semaphoreCount)) / 16)
   }
 
-  /// Makes the removed set a new one with this header; false when that cannot be any more.
+  /// Makes the removed set a new one; `header` gives the word at an offset below 512. False when that cannot be any more.
   ///
   /// The image must have no name by which it could be found. A death in between leaves a file that is
   /// no set of anybody.
-  public func renew<H: Host>(_ host: H, header: InlineArray<64, UInt64>) -> Bool {
+  public func renew<H: Host>(_ host: H, header: (Int) -> UInt64) -> Bool {
     guard var section = try? Section(self, host) else { return false }
     defer { section.close() }
     guard !section.isLive && isUnshared && image.load(Header.needsServe) == 0 else {
@@ -34,9 +34,11 @@ extension SemaphoreSet {
     for offset in stride(from: SetLayout.headerByteCount, to: SetLayout.firstPage, by: 8) {
       image.store(0, offset)
     }
-    for index in 0..<64 where !SetLayout.isKept(8 * index) { image.store(header[index], 8 * index) }
+    for index in 0..<64 where !SetLayout.isKept(8 * index) {
+      image.store(header(8 * index), 8 * index)
+    }
     // Last: whoever mapped the image late sees the old set removed, or the new identifier.
-    image.store(header[Header.state / 8], Header.state)
+    image.store(header(Header.state), Header.state)
     return true
   }
 
