@@ -21,7 +21,8 @@ extension SemaphoreSet {
         <= UInt64((SetLayout.firstPage - layout.cell(layout.semaphoreCount)) / 16)
   }
 
-  /// Makes the removed set a new one; `header` gives the word at an offset below 512. False when that cannot be any more.
+  /// Makes the removed set a new one; `header` gives the word at an offset below 512. False when that
+  /// cannot be any more.
   ///
   /// The image must have no name by which it could be found. A death in between leaves a file that is
   /// no set of anybody.
