@@ -34,6 +34,14 @@ enum Kernel {
       Int(bitPattern: new), 0x400, 0)
   }
 
+  /// linkat(2) of a file itself, also of a symbolic link.
+  static func linkItself(_ old: UnsafePointer<CChar>, _ new: UnsafePointer<CChar>) -> Int {
+    // SAFETY: both are terminated strings of ours.
+    omega_call(
+      omega_call_linkat, currentDirectory, Int(bitPattern: old), currentDirectory,
+      Int(bitPattern: new), 0, 0)
+  }
+
   /// linkat(2) of an unnamed file by its descriptor alone. Since Linux 6.10 for whoever opened it,
   /// before that ENOENT without CAP_DAC_READ_SEARCH.
   static func link(descriptor: Int, _ new: UnsafePointer<CChar>) -> Int {

@@ -70,7 +70,7 @@ extension Namespace {
   private func finishCreation(_ file: ImageFile, key: Int32) throws(Errno) -> Int32 {
     let identifier = file.identifier
     let semaphoreCount = file.set.layout.semaphoreCount
-    publishStatus(file.set, inode: file.inode)
+    publishNewStatus(file.set)
     if key != privateKey {
       let keyed = linkKey(key, KeyLink(identifier: identifier, size: semaphoreCount))
       if keyed != 0 {

@@ -25,7 +25,7 @@ public struct NamespaceState {
   let pool: UnsafeMutablePointer<Handle>
   /// What else a fork wipes.
   let recent: UnsafeMutablePointer<Recent>
-  /// A fork does wipe it, and nobody else comes into the directory.
+  /// A fork does wipe it.
   let mayRenew: Bool
 }
 
@@ -147,7 +147,7 @@ public struct Namespace: @unchecked Sendable {
         near: memory + allBytes,
         pool: (memory + stateBytes + wipedBytes).assumingMemoryBound(to: Handle.self),
         recent: (memory + stateBytes + tableBytes).assumingMemoryBound(to: Recent.self),
-        mayRenew: wipes == 0 && mode & 0o022 == 0))
+        mayRenew: wipes == 0))
     return unsafe Namespace(state)
   }
 

@@ -1,8 +1,8 @@
 import COmegaLinux
 import OmegaEngine
 
-/// What everybody may know of a set, also who may not open its image: a symbolic link beside it, `sem.00042.id`,
-/// whose text is `IDENTIFIER.NSEMS.KEY.UID.GID.CUID.CGID.MODE.CTIME` in decimal.
+/// What everybody may know of a set, also who may not open its image: a symbolic link beside it,
+/// `sem.00042.id`, whose text is `IDENTIFIER.NSEMS.KEY.UID.GID.CUID.CGID.MODE.CTIME` in decimal.
 ///
 /// Only in shared namespaces: nobody else comes into a private one. It is made after the image's name
 /// and before the key's link, replaced by IPC_SET and removed before the image's name, all but the
@@ -39,10 +39,28 @@ extension Namespace {
       semaphoreCount: file.size, otime: 0, ctime: Int64(truncatingIfNeeded: numbers[8]))
   }
 
-  /// Makes or replaces the public status of a live set, and lets its file follow owner and mode.
+  /// Makes the public status of a new set.
+  func publishNewStatus(_ set: SemaphoreSet) {
+    guard isShared else { return }
+    // Under the lock of a live set: nobody removes it meanwhile.
+    try? set.snapshot(LinuxHost()) { set in
+      let status = set.statusNow()
+      let index = Int(status.identifier) & 0x7FFF
+      // SAFETY: the namespace's path lives as long as the process.
+      var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
+      unsafe path.withText { path in
+        if unsafe makeLink(path, Namespace.numbers(status)) != -17 { return }
+        // What a dead set has left.
+        _ = unsafe Kernel.unlink(path)
+        _ = unsafe makeLink(path, Namespace.numbers(status))
+      }
+    }
+  }
+
+  /// Replaces the public status of a live set, and lets its file follow owner and mode.
   func publishStatus(_ set: SemaphoreSet, inode: UInt64) {
     guard isShared else { return }
-    // Under the lock of a live set: nobody removes it meanwhile, and the last change comes last.
+    // Under the lock of a live set, so that the last change comes last.
     try? set.snapshot(LinuxHost()) { set in
       let status = set.statusNow()
       let index = Int(status.identifier) & 0x7FFF
@@ -53,16 +71,6 @@ extension Namespace {
         // SAFETY: the namespace's path lives as long as the process.
         var link = unsafe Path(path, .semaphores, key: status.key)
         unsafe link.withText { unsafe followOwner($0, permissions) }
-      }
-      // Two live sets have the name never, but a dead one's text may be left.
-      if publicIdentifier(index: index) != status.identifier {
-        // SAFETY: the namespace's path lives as long as the process.
-        var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
-        _ = unsafe path.withText { unsafe Kernel.unlink($0) }
-        if unsafe path.withText({ unsafe makeLink($0, Namespace.numbers(status)) }) == 0 {
-          unsafe path.withText { unsafe followOwner($0, permissions) }
-          return
-        }
       }
       replaceStatus(status, index: index)
     }

@@ -7,7 +7,8 @@ import OmegaEngine
 /// It begins with the second set that the process removes. Between two sets the image has only the
 /// name `spare.0000N`, of which a namespace has eight, chosen by pid: a file must keep one name to be
 /// given others. The process that holds it is in the header, as the maker; a later one takes the name
-/// over when that process is gone. Not in shared namespaces, where everybody could take the name.
+/// over when that process is gone. In shared namespaces only images that never were for anybody but
+/// their owner: others might hide that they have mapped them.
 extension Namespace {
   // SAFETY: for the whole file: paths and `recent` live as long as the process, and `recent` is
   // changed under the process's lock or by one atomic exchange.
@@ -17,7 +18,7 @@ extension Namespace {
   /// it and has none. Only under the set's lock.
   func giveSpareName(_ set: SemaphoreSet, inode: UInt64, index: Int) {
     guard unsafe state.pointee.mayRenew && recent.pointee.spareInode == 0,
-      unsafe recent.pointee.hasNoSpareName == 0, set.isUnshared, isMaker(of: set)
+      unsafe recent.pointee.hasNoSpareName == 0, mayBeSpare(set), isMaker(of: set)
     else { return }
     let token = omega_lock_process()
     defer { omega_unlock_process(token) }
@@ -33,6 +34,13 @@ extension Namespace {
     }
   }
 
+  private func mayBeSpare(_ set: SemaphoreSet) -> Bool {
+    guard set.isUnshared else { return false }
+    // The second generation of permissions: those of the creation, and the removal.
+    return !isShared
+      || set.stateWord >> 8 == 2 && Namespace.fileMode(set.permissions.mode) == 0o600
+  }
+
   private func isMaker(of set: SemaphoreSet) -> Bool {
     let host = LinuxHost()
     return set.image.load(Header.creator) == UInt64(host.pid)
@@ -44,7 +52,7 @@ extension Namespace {
     var name = unsafe Path(path, .semaphores, index: index)
     var spare = unsafe Path(path, spare: spareSlot)
     return unsafe name.withText { name in
-      unsafe spare.withText { unsafe Kernel.link(name, $0) == 0 }
+      unsafe spare.withText { unsafe Kernel.linkItself(name, $0) == 0 }
     }
   }
 
@@ -78,7 +86,7 @@ extension Namespace {
     guard unsafe recent.pointee.spareInode == handle.pointee.inode else { return false }
     let set = unsafe handle.pointee.set
     guard unsafe handle.pointee.isMaker != 0 && recent.pointee.spare == nil,
-      SetState.of(set.stateWord) == SetState.removed, set.isUnshared
+      SetState.of(set.stateWord) == SetState.removed, mayBeSpare(set)
     else {
       dropSpareName(inode: unsafe handle.pointee.inode)
       return false
@@ -132,7 +140,7 @@ extension Namespace {
       let index = Int(file.identifier) & 0x7FFF
       var name = unsafe Path(path, .semaphores, index: index)
       let linked = unsafe spare.withText { spare in
-        unsafe name.withText { unsafe Kernel.link(spare, $0) }
+        unsafe name.withText { unsafe Kernel.linkItself(spare, $0) }
       }
       if linked == 0 {
         if lookUp(.semaphores, index: index)?.inode == file.inode { return true }
