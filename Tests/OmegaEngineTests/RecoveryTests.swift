@@ -325,7 +325,8 @@ import Testing
   func guardianSlot() {
     let bench = Bench([0])
     let (sleeper, worker, caller) = (bench.process(), bench.process(), bench.process())
-    #expect(bench.semop(sleeper, .add(-5)) == .asleep)
+    #expect(bench.semop(caller, .zero(Flag.undo)) == .success)  // A member, with all that it needs.
+    #expect(bench.semop(sleeper, .add(-1)) == .asleep)
     #expect(bench.simulation.start(worker.first, slow(bench, .add(1))) { _ in owes(bench) })
     // The sleeper waits for the lock when it dies, so its own word does not tell.
     bench.simulation.interrupt(sleeper.first)
@@ -333,6 +334,34 @@ import Testing
     bench.simulation.kill(worker)
     bench.simulation.kill(sleeper)
     #expect(bench.semop(caller, .add(-3)) == .asleep)
-    #expect(bench.counts() == [1, 0] && bench.value() == 1)
+    // The recovery gave the token to the sleeper, which then counts as having died with it.
+    #expect(bench.counts() == [1, 0] && bench.value() == 0)
+    bench.check()
+  }
+
+  @Test("a word that came back while another thread of the process was charged")
+  func wordCameBack() {
+    let bench = Bench([3])
+    let (a, b, c) = (bench.process(), bench.process(), bench.process())
+    let second = bench.simulation.startThread(of: a)
+    #expect(bench.semop(b, .add(-1, Flag.undo)) == .success)
+    #expect(bench.semop(a, .add(-1, Flag.undo)) == .success)
+    let cell = bench.simulation.layout.cell(0)
+    let word = bench.image.peek(cell)
+    #expect(
+      bench.simulation.start(a.first, semop: [.add(-1, Flag.undo)]) {
+        $0 == .init(access: .exchange, offset: cell)
+      })
+    #expect(bench.semop(c, .add(-1)) == .success)
+    #expect(bench.simulation.semop(second, [.add(-1, Flag.undo)]) == .asleep)
+    #expect(bench.semop(c, .add(1)) == .success)
+    #expect(bench.simulation.outcome(second) == .success)
+    #expect(bench.simulation.semop(second, [.add(1)]) == .success)
+    #expect(bench.image.peek(cell) == word)
+    #expect(bench.simulation.finish(a.first) == .success)
+    #expect(bench.value() == 0 && bench.simulation.livingAdjustments() == [4])
+    bench.kill(a)
+    bench.kill(b)
+    #expect(bench.value() == 4)
   }
 }
