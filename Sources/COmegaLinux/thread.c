@@ -43,12 +43,36 @@ __attribute__((constructor)) static void remember_environment(int argc, char **a
   }
 }
 
+// The processors of the machine, not those this process may run on: the others run its partners. The
+// file reads like "0-3,8-11".
 static uint32_t count_processors(void) {
-  uint64_t mask[128];
-  long bytes = call(omega_call_sched_getaffinity, 0, sizeof mask, (long)mask, 0);
-  uint32_t count = 0;
-  for (long i = 0; i < bytes / 8; i++) count += (uint32_t)__builtin_popcountll(mask[i]);
-  return count ? count : 1;
+  char text[256];
+  long fd = call(omega_call_openat, -100, (long)"/sys/devices/system/cpu/online",
+                 0x80000 /* O_CLOEXEC */, 0);
+  long length = fd < 0 ? 0 : call(omega_call_read, fd, (long)text, sizeof text, 0);
+  if (fd >= 0) call(omega_call_close, fd, 0, 0, 0);
+  uint32_t count = 0, first = 0, number = 0;
+  int in_range = 0;
+  for (long i = 0; i < length; i++) {
+    if (text[i] >= '0' && text[i] <= '9') {
+      number = number * 10 + (uint32_t)(text[i] - '0');
+    } else {
+      if (text[i] == '-') first = number;
+      else count += in_range ? number - first + 1 : 1;
+      in_range = text[i] == '-';
+      number = 0;
+    }
+  }
+  return count ? count : 2;  // Unknown: spinning a little does no harm.
+}
+
+uint32_t omega_processors(void) {
+  struct omega_identity *page = omega_identity();
+  uint32_t count = __atomic_load_n(&page->processors, __ATOMIC_RELAXED);
+  if (count) return count;
+  count = count_processors();
+  __atomic_store_n(&page->processors, count, __ATOMIC_RELAXED);
+  return count;
 }
 
 struct omega_identity *omega_identify(void) {
@@ -70,7 +94,6 @@ struct omega_identity *omega_identify(void) {
   struct omega_stat stat;
   uint32_t pid = (uint32_t)call(omega_call_getpid, 0, 0, 0, 0);
   page->start_time = omega_read_stat(pid, &stat) == 0 && stat.start_time ? stat.start_time : 1;
-  page->processors = count_processors();
   // Release: who sees the pid sees the rest.
   __atomic_store_n(&page->pid, pid, __ATOMIC_RELEASE);
   return page;

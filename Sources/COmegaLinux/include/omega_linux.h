@@ -103,7 +103,7 @@ struct omega_identity {
   uint32_t pid;
   uint32_t lock;  // guards the process's own tables; a fork of another thread cannot leave it held
   uint64_t start_time;
-  uint32_t processors;
+  uint32_t processors;  // 0: not counted yet
 };
 
 struct omega_thread {
@@ -167,6 +167,8 @@ static inline void *_Nonnull omega_set_default_once(void *_Nonnull state) {
 
 // Fills in pid and start time after start, fork or the first call; never fails.
 struct omega_identity *_Nonnull omega_identify(void) __attribute__((visibility("hidden")));
+// The machine's processors, counted at the first call that has to wait.
+uint32_t omega_processors(void) __attribute__((visibility("hidden")));
 // Fills in tid and the robust list of the calling thread.
 void omega_identify_thread(struct omega_thread *thread, uint32_t pid)
     __attribute__((visibility("hidden")));

@@ -338,7 +338,7 @@ extension Namespace {
   private func spin(_ handle: HandlePointer, _ operation: Operation, mayWait: Bool) -> Int32? {
     // SAFETY: the handle is entered.
     if let result = unsafe Namespace.fast(handle, operation) { return result }
-    guard mayWait, unsafe omega_identity().pointee.processors > 1 else { return nil }
+    guard mayWait, omega_processors() > 1 else { return nil }
     let budget = unsafe max(handle.pointee.spin, SpinBudget.least)
     let set = unsafe handle.pointee.set
     for _ in 0..<budget {
