@@ -165,7 +165,6 @@ package struct Explorer {
       trail.append(Step(move: move, access: .none, offset: 0))
       world.rouse(thread, .timedOut)
     }
-    if world.state.forgetsTurns { violate("the explorer's digest is too coarse here") }
     if world.state.strayAccesses != 0 {
       violate("word \(world.state.strayOffset) without the lock")
     }

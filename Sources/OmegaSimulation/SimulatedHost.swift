@@ -105,8 +105,8 @@ struct SimulatedHost: Host {
   }
 
   func waitForOwner(_ turns: Int) {
-    // The loop of `SemaphoreSet.sleep` counts its turns over several sleeps, which `sleep` below forgets.
-    if world.state.threads[thread].masked == 0 && turns >= 63 { world.state.forgetsTurns = true }
+    // The loop of `SemaphoreSet.sleep` counts its turns over all its sleeps.
+    if world.state.threads[thread].masked == 0 { world.state.threads[thread].turns = turns }
     world.pointless()
   }
 
@@ -115,13 +115,13 @@ struct SimulatedHost: Host {
     _ state: inout SleepState
   ) -> WakeReason {
     var watch = given
-    // The loop of `SemaphoreSet.sleep` carries nothing from one turn to the next but what stands here
-    // (and a count, see `waitForOwner`).
+    // The loop of `SemaphoreSet.sleep` carries nothing from one turn to the next but what stands here.
     var digest = mix(mix(1, UInt64(offset)), UInt64(expected))
     if world.state.fault == .watchesNobody { watch = WatchList() }
     for index in 0..<watch.count {
       digest = mix(mix(digest, UInt64(watch.offset(index))), UInt64(watch.expected(index)))
     }
+    digest = mix(digest, UInt64(world.state.threads[thread].turns))
     world.state.threads[thread].history = mix(digest, watch.isIncomplete ? 1 : 0)
     world.hostPoint(.sleep, offset)
 

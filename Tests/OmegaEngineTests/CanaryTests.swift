@@ -52,9 +52,7 @@ import Testing
 
   @Test("a lock that forgets to wake costs time, which the exploration counts")
   func lockWakes() {
-    var scenario = Scenario(
-      "P | V", values: [0], [[[.semop([.add(-1)])]], [[.semop([.add(1)])]]])
-    scenario.limit = 40_000
+    var scenario = Scenario("remove | P", values: [0], [[[.remove]], [[.semop([.add(-1)])]]])
     #expect(scenario.explore().boundedLockWaits == 0)
     scenario.fault = .losesLockWakes
     #expect(scenario.explore().boundedLockWaits > 0)

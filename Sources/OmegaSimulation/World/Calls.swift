@@ -18,6 +18,7 @@ extension World {
         yield()
       }
       state.threads[thread].history = 0
+      state.threads[thread].turns = 0
     }
   }
 

@@ -46,6 +46,8 @@ struct SimulatedThread {
   /// What it read in this turn of such a loop; more than there is room for when the count says so.
   var reads = InlineArray<24, Int>(repeating: 0)
   var readCount = 0
+  /// Turns that the call has waited for the end of others' sections.
+  var turns = 0
   var process = 0
   var tid: UInt32 = 0
   var offset = 0

@@ -33,8 +33,6 @@ struct WorldState {
   /// Accesses to words of the lock's owner by somebody else (`AccessClass`): must stay 0.
   var strayAccesses = 0
   var strayOffset = 0
-  /// A count that the digest of local states leaves out has come to matter.
-  var forgetsTurns = false
   /// Threads took turn after turn and came to no end.
   var runsForEver = false
   /// Times that somebody went on only because a bounded wait ended.
