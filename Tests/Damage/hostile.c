@@ -174,7 +174,8 @@ static bool map_image(struct image *image) {
 // Words that lead astray: offsets, counts and slots just inside, just outside and far away.
 static uint64_t nasty_word(const struct image *image) {
   static const uint64_t some[] = {0, 1, ~0ull, 0x8000000000000000, 0x7FFFFFFFFFFFFFFF, 4095,
-                                  4096, 4097, 8191, 8192, 8193, 0xFFFFFFFF, 0x100000000, 0x2000000020000000,
+                                  4096, 4097, 8191, 8192, 8193, 0xFFFFFFFF, 0x100000000,
+                                  0x2000000020000000,
                                   0x40000000, 0x80000000, 500, 501, 0xFFFF, 0x7FFF, 32768};
   switch (below(6)) {
     case 0: return next_random();
@@ -311,8 +312,8 @@ int run_hostile(unsigned seed) {
     not_ok("hostile-peer", "another set was touched: %s", values_text(values, 2));
   remove_set(neighbour);
   if (well)
-    ok("hostile-peer", "seed %u, %d rounds, %ld scribbles; %ld calls of which %ld failed; no crash, "
-       "no hang; %ld rounds with the image between inaccessible pages", seed, round,
+    ok("hostile-peer", "seed %u, %d rounds, %ld scribbles; %ld calls of which %ld failed; no "
+       "crash, no hang; %ld rounds with the image between inaccessible pages", seed, round,
        shared->scribbles, shared->calls, shared->failed, shared->guarded);
   else
     printf("# replay: Tests/Damage/run hostile %u\n", seed);

@@ -1,6 +1,5 @@
 // The limits of the Linux ABI, reached: many sets, large sets, long calls, many sleepers and
-// members.
-// Times are printed, not judged.
+// members. Times are printed, not judged.
 #include "damage.h"
 
 #include <pthread.h>

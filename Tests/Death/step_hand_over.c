@@ -162,7 +162,7 @@ void signal_sleepers(int signal) {
     set_up();                                                                          \
   }                                                                                    \
   static const struct scenario NAME = {LABEL, NAME##_set_up, prepare, warm, call, NULL, \
-                                       NULL, check, tear_down, summary, false, false}
+                                       NULL, check, tear_down, summary, false, false, false}
 
 SCENARIO(one, "step-hand-over",
          {{0, 0, 0, 5}, {{{{0, -1, 0}}, 1, 0}}, 1, {{0, 1, 0}}, 1, 1, {0, 0, 0, 5}, {0, 0, 0, 5}});

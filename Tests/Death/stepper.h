@@ -26,6 +26,7 @@ struct scenario {
   void (*tear_down)(void);
   const char *(*summary)(void);       // what the checks saw, for the result line
   bool only_changes;                  // also in a long run: each kill is slow
+  bool must_fail;                     // a canary: some kill must be found wrong
   bool goes_on;                       // the child is not killed: it must end by itself
 };
 
