@@ -226,7 +226,8 @@ static bool all_well(int round) {
       return false;
     }
     if (began && now_ns() - began > HANG_SECONDS * 1000000000LL) {
-      not_ok("hostile-peer", "round %d: victim %d hangs in call %d", round, i, shared->call[i]);
+      not_ok("hostile-peer", "round %d: victim %d hangs in call %d, state %c", round, i,
+             shared->call[i], state_of(victims[i]));
       return false;
     }
   }

@@ -62,7 +62,9 @@ extension SemaphoreSet {
     let result = Int32(truncatingIfNeeded: image.load(status) >> 32)
     // Release: the slot is reused only after we have read it. Only the sleeper frees a finished slot.
     image.store(WaiterStatus.free, status)
-    if result != 0 { throw Errno(rawValue: result) }
+    if result == 0 { return }
+    // A peer may have scribbled it: only what is an errno may leave here.
+    throw result > 0 && result < 4096 ? Errno(rawValue: result) : .identifierRemoved
   }
 
   /// Leaves the queue, unless the call was finished first: then that result wins (semantics B2.13).
