@@ -58,13 +58,16 @@ extension SemaphoreSet {
 
   /// Reads the result of a finished call and frees its slot.
   private func take(_ slot: Int) throws(Errno) {
-    let status = layout.waiter(slot) + Waiter.status
-    let result = Int32(truncatingIfNeeded: image.load(status) >> 32)
+    let offset = layout.waiter(slot) + Waiter.status
+    let status = image.load(offset)
     // Release: the slot is reused only after we have read it. Only the sleeper frees a finished slot.
-    image.store(WaiterStatus.free, status)
-    if result == 0 { return }
-    // A peer may have scribbled it: only what is an errno may leave here.
-    throw result > 0 && result < 4096 ? Errno(rawValue: result) : .identifierRemoved
+    image.store(WaiterStatus.free, offset)
+    // A peer may have scribbled it: only a result, and only an errno, may leave here.
+    let result = Int32(truncatingIfNeeded: status >> 32)
+    guard status & 0xFFFF_FFFF == WaiterStatus.finished, result >= 0, result < 4096 else {
+      throw .identifierRemoved
+    }
+    if result != 0 { throw Errno(rawValue: result) }
   }
 
   /// Leaves the queue, unless the call was finished first: then that result wins (semantics B2.13).
@@ -100,9 +103,16 @@ extension SemaphoreSet {
   /// Enters and leaves a section: entering repairs, settles the dead and serves.
   private func repair<H: Host>(_ host: H, _ slot: Int, dead: UInt32) throws(Errno) {
     var section = try Section(self, host, dead: dead)
+    defer { section.close() }
     // Whoever repaired has reset our word, unless its mark was no death's but a scribble.
-    if isQueued(slot) { section.clearDeath(slot) }
-    section.close()
+    if isQueued(slot) {
+      section.clearDeath(slot)
+    } else if section.guardian != slot
+      && image.load32(layout.waiter(slot) + Waiter.futex) & Futex.ownerDied != 0
+    {
+      // Damage: neither asleep nor finished.
+      throw .identifierRemoved
+    }
   }
 }
 
