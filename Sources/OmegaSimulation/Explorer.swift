@@ -176,7 +176,8 @@ package struct Explorer {
     for thread in world.state.threads.indices where world.state.threads[thread].status == .ready {
       if world.state.threads[thread].isPrivateAccess {
         moves = [.run(thread)]
-        if killsLeft > 0 { moves.append(.kill(world.state.threads[thread].process)) }
+        let process = world.state.threads[thread].process
+        if killsLeft > 0 && isMortal(process) { moves.append(.kill(process)) }
         return moves
       }
       if world.state.threads[thread].waitsForStore {
@@ -188,7 +189,7 @@ package struct Explorer {
     if moves.isEmpty { moves = waiting }
     if killsLeft > 0 {
       for process in world.state.processes.indices
-      where !world.state.processes[process].hasEnded && isKillPoint(process) {
+      where !world.state.processes[process].hasEnded && isMortal(process) && isKillPoint(process) {
         moves.append(.kill(process))
       }
     }
@@ -201,6 +202,8 @@ package struct Explorer {
     }
     return moves
   }
+
+  private func isMortal(_ process: Int) -> Bool { scenario.mortal?.contains(process) ?? true }
 
   /// A death before a load is the same as one before the store that follows.
   private func isKillPoint(_ process: Int) -> Bool {

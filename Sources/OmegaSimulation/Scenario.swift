@@ -8,6 +8,8 @@ package struct Scenario {
   package var before: [[Plan]] = []
   /// How many processes may be killed, at any point.
   package var kills = 0
+  /// Which of them; nil for any.
+  package var mortal: Set<Int>?
   /// How many sleeping calls may be interrupted by a signal, or reach their deadline, at any point.
   package var interruptions = 0
   package var fault = Fault.none
