@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 enum { VICTIMS = 3, COUNT = 6, HANG_SECONDS = 40, GUARD = 65536 };
 
@@ -296,6 +297,43 @@ static bool play_round(int round) {
   return well;
 }
 
+// A sleeper whose slot says that it is neither asleep nor finished, and that the one it guards has
+// died: it must return, and not with success. (The slot is found by its futex word and status.)
+static void scribbled_sleeper(void) {
+  struct agent sleeper;
+  struct sembuf take = {0, -1, SEM_UNDO};
+  struct reply reply;
+  struct image image;
+  bool found = false;
+  set = watched_set = new_set(COUNT, NULL);
+  agent_start(&sleeper);
+  agent_operate(&sleeper, set, &take, 1);
+  wait_asleep(set, 0, 1);
+  if (!map_image(&image)) give_up("the peer cannot map the image");
+  for (int part = 0; part < image.parts && !found; part++) {
+    for (size_t at = 0; at + 64 <= image.used[part][1] && !found; at += 64) {
+      uint32_t *word = (uint32_t *)(void *)(image.memory + image.used[part][0] + at);
+      uint64_t *status = (uint64_t *)(void *)(word + 2);
+      if (word[0] >> 28 != 2 || *status != 1) continue;
+      *status = 7;
+      word[0] = 0x40000001;
+      syscall(SYS_futex, word, 1 /* FUTEX_WAKE */, 1, NULL, NULL, 0);
+      found = true;
+    }
+  }
+  if (!found)
+    not_ok("hostile-sleeper", "its slot was not found: has the layout changed?");
+  else if (!agent_reply(&sleeper, 10000, &reply))
+    not_ok("hostile-sleeper", "it does not return, state %c", state_of(sleeper.pid));
+  else if (!reply.error)
+    not_ok("hostile-sleeper", "it returned with success");
+  else
+    ok("hostile-sleeper", "%s", error_name(reply.error));
+  agent_kill(&sleeper);
+  munmap(image.memory, image.size);
+  remove_set(set);
+}
+
 int run_hostile(unsigned seed) {
   shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) give_up("mmap");
@@ -303,6 +341,7 @@ int run_hostile(unsigned seed) {
   const int rounds = is_long_run() ? 1000 : 80;
   int round = 0;
   bool well = true;
+  scribbled_sleeper();
   int neighbour = new_set(2, (unsigned short[]){7, 9});
   for (; round < rounds && well; round++) {
     watch("hostile peer", 600);
