@@ -1,5 +1,3 @@
-import COmegaLinux
-import OmegaEngine
 import OmegaLinux
 
 // The System V semaphore calls under `omega_` names, for programs that want both the kernel's and
@@ -10,7 +8,7 @@ import OmegaLinux
 
 @c(omega_semget)
 public func semget(_ key: Int32, _ semaphoreCount: Int32, _ flags: Int32) -> Int32 {
-  result { namespace in
+  callResult { namespace in
     namespace.getSet(key: key, semaphoreCount: semaphoreCount, flags: flags)
   }
 }
@@ -19,7 +17,7 @@ public func semget(_ key: Int32, _ semaphoreCount: Int32, _ flags: Int32) -> Int
 public func semop(
   _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, _ count: UInt
 ) -> Int32 {
-  result { namespace in
+  callResult { namespace in
     unsafe namespace.operate(identifier, operations, count: count, timeout: nil)
   }
 }
@@ -29,7 +27,7 @@ public func semtimedop(
   _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, _ count: UInt,
   _ timeout: UnsafeMutableRawPointer?
 ) -> Int32 {
-  result { namespace in
+  callResult { namespace in
     unsafe namespace.operate(identifier, operations, count: count, timeout: timeout)
   }
 }
@@ -40,19 +38,5 @@ public func semtimedop(
 public func semctl(
   _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
 ) -> Int32 {
-  result { namespace in namespace.control(identifier, semaphore, command, argument) }
-}
-
-/// The C convention: −1 and errno.
-@inline(__always)
-private func result(_ call: (Namespace) -> Int32) -> Int32 {
-  let value: Int32
-  do {
-    value = call(try Namespace.ofEnvironment())
-  } catch {
-    value = -error.rawValue
-  }
-  if value >= 0 { return value }
-  omega_set_errno(-value)
-  return -1
+  callResult { namespace in namespace.control(identifier, semaphore, command, argument) }
 }

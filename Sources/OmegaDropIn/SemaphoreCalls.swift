@@ -1,5 +1,4 @@
 import COmegaLinux
-import OmegaEngine
 import OmegaLinux
 
 // The System V semaphore calls under their own names. Each only finds the namespace, calls OmegaLinux
@@ -10,7 +9,7 @@ import OmegaLinux
 
 @c(semget)
 public func semget(_ key: Int32, _ semaphoreCount: Int32, _ flags: Int32) -> Int32 {
-  result { namespace in
+  callResult { namespace in
     namespace.getSet(key: key, semaphoreCount: semaphoreCount, flags: flags)
   }
 }
@@ -19,7 +18,7 @@ public func semget(_ key: Int32, _ semaphoreCount: Int32, _ flags: Int32) -> Int
 public func semop(
   _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, _ count: UInt
 ) -> Int32 {
-  result { namespace in
+  callResult { namespace in
     unsafe namespace.operate(identifier, operations, count: count, timeout: nil)
   }
 }
@@ -29,7 +28,7 @@ public func semtimedop(
   _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, _ count: UInt,
   _ timeout: UnsafeMutableRawPointer?
 ) -> Int32 {
-  result { namespace in
+  callResult { namespace in
     unsafe namespace.operate(identifier, operations, count: count, timeout: timeout)
   }
 }
@@ -40,7 +39,7 @@ public func semtimedop(
 public func semctl(
   _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
 ) -> Int32 {
-  result { namespace in namespace.control(identifier, semaphore, command, argument) }
+  callResult { namespace in namespace.control(identifier, semaphore, command, argument) }
 }
 
 /// After unshare or setns left the shared undo list. Nothing to do in a process whose other threads
@@ -51,18 +50,4 @@ public func unshared() {
   // SAFETY: the shim's buffer is terminated and lives for ever.
   if unsafe omega_get_default() == nil && omega_namespace().pointee == 0 { return }
   if let namespace = try? Namespace.ofEnvironment() { namespace.applyUndoNow() }
-}
-
-/// The C convention: −1 and errno.
-@inline(__always)
-private func result(_ call: (Namespace) -> Int32) -> Int32 {
-  let value: Int32
-  do {
-    value = call(try Namespace.ofEnvironment())
-  } catch {
-    value = -error.rawValue
-  }
-  if value >= 0 { return value }
-  omega_set_errno(-value)
-  return -1
 }

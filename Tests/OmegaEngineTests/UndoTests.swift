@@ -165,7 +165,7 @@ import Testing
     #expect(bench.value() == 2)
   }
 
-  @Test("more adjustments than the word counts (255 holders)")
+  @Test("fourteen members hold adjustments of one semaphore")
   func manyHolders() {
     let bench = Bench([400])
     var processes: [ProcessID] = []

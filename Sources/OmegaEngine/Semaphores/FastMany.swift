@@ -160,20 +160,18 @@ extension Section {
     if isOurs && UInt32(truncatingIfNeeded: status >> 16 & 0x3F_FFFF) == host.tid {
       resolveSeveral(member)  // Our own thread's, below the signal handler that we are in.
     } else if image.load32(descriptor + Descriptor.life) & Futex.ownerDied != 0
-      || set.isDead(member, host) || turns > Section.severalPatience
+      || set.isDead(member, host)
     {
       resolveSeveral(member)
-    } else {
+    } else if UInt64(word.pid) == status >> 40 & 0x3F_FFFF {
+      // Alive, if only stopped: never helped, because its own exchanges do not lock the bus.
       host.waitForOwner(turns)
       return
     }
-    // Damage: the descriptor knows nothing of it.
+    // What still has the mark belongs to no call: a member's words are all released before its next
+    // sequence, and settling has released the rest. Damage.
     unmark(semaphore, word)
   }
-
-  /// Turns after which an owner that lives but does not go on, for it is stopped, is helped like a dead
-  /// one: about a second. It finds its words changed then and its call undone or done.
-  private static var severalPatience: Int { 11_000 }
 
   /// Takes a mark away that belongs to no call.
   private func unmark(_ semaphore: Int, _ word: SemaphoreWord) {
