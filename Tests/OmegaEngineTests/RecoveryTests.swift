@@ -271,6 +271,22 @@ import Testing
     #expect(bench.values == [4, 4])
   }
 
+  @Test("a scribbled mark of a living member's call that is none goes at once")
+  func scribbledMark() {
+    let bench = Bench([5, 5])
+    let (a, b) = (bench.process(), bench.process())
+    #expect(bench.semop(a, .add(-1, Flag.undo)) == .success)
+    let member = bench.simulation.world.state.processes[a.slot].member
+    let layout = bench.simulation.layout
+    let sequence = bench.image.peek(layout.descriptor(member) + Descriptor.status) >> 40
+    let word = SemaphoreWord(bits: bench.image.peek(layout.cell(1)))
+    let marked = word.markedAsOneOfSeveral(member: member, sequence: sequence + 1)
+    bench.image.poke(marked.bits, layout.cell(1))
+    // Were its owner waited for, this would never end: it lives and makes no call.
+    #expect(bench.semop(b, .add(-1, on: 1)) == .success)
+    #expect(bench.values == [4, 4])
+  }
+
   @Test("bury: adjustments in part applied when the burier dies")
   func interruptedBurial() {
     let bench = Bench([5, 5])
