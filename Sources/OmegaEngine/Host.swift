@@ -24,8 +24,9 @@ public protocol Host {
 
   /// Wakes up to `count` threads that wait on the word at `offset`.
   func wake(_ image: Image, _ offset: Int, count: Int)
-  /// Waits on the lock's word while it holds `expected`, for a bounded time.
-  func waitForLock(_ image: Image, _ offset: Int, expected: UInt32)
+  /// Waits on the lock's word while it holds `expected`, for a bounded time: `.lookAround` when that
+  /// has passed.
+  func waitForLock(_ image: Image, _ offset: Int, expected: UInt32) -> WakeReason
   /// Begins a sleep of this thread: until `endSleep` its death marks the word at `offset`, which gets
   /// tid | `Futex.waiters`, or 0 when the host cannot do that.
   func beginSleep(_ image: Image, _ offset: Int) -> SleepState

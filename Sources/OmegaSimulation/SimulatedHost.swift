@@ -83,12 +83,12 @@ struct SimulatedHost: Host {
     world.wakeWaiters(offset, count: count)
   }
 
-  func waitForLock(_ image: Image, _ offset: Int, expected: UInt32) {
+  func waitForLock(_ image: Image, _ offset: Int, expected: UInt32) -> WakeReason {
     world.hostPoint(.sleep, offset)
-    guard image.peek32(offset) == expected else { return }
+    guard image.peek32(offset) == expected else { return .woken }
     world.state.threads[thread].waits[0] = offset
     world.state.threads[thread].waitCount = 1
-    _ = world.park(.waitingForLock)
+    return world.park(.waitingForLock)
   }
 
   func beginSleep(_ image: Image, _ offset: Int) -> SleepState {

@@ -156,7 +156,7 @@ static void many_sleepers(void) {
     for (int t = 0; t < THREADS; t++) {
       void *result;
       pthread_join(threads[t], &result);
-      wrong += result != NULL;
+      if (result) wrong = (int)(intptr_t)result;
     }
     _exit(wrong);
   }
@@ -170,13 +170,15 @@ static void many_sleepers(void) {
   begin = now_ns();
   operate(sleep_set, 0, SLEEPERS - SLEEPERS / 2, 0);
   double rest = microseconds_since(begin, 1);
-  int wrong = 0, status;
+  int wrong = 0, status, first = 0;
   for (int i = 0; i < PROCESSES; i++) {
     waitpid(pids[i], &status, 0);
     wrong += status != 0;
+    if (status && !first) first = status;
   }
   if (wrong || control(sleep_set, 0, GETVAL) || control(sleep_set, 0, GETNCNT))
-    not_ok("limit-sleepers", "%d processes saw errors; value %d", wrong,
+    not_ok("limit-sleepers", "%d processes saw errors, the first %s; value %d", wrong,
+           WIFEXITED(first) ? error_name(WEXITSTATUS(first)) : "a signal",
            control(sleep_set, 0, GETVAL));
   else
     ok("limit-sleepers", "2000: an operation elsewhere %.3f us, waking one %.1f us, waking 1000 at "

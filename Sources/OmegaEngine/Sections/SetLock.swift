@@ -12,8 +12,11 @@
 struct SetLock<H: Host> {
   enum Acquired { case clean, fromDead }
 
-  /// Bounded waits before the lock is called damaged (a scribbled word names a thread that lives).
+  /// Bounded waits for one owner, and for all together, before the lock is called damaged: a scribbled
+  /// word names a thread that lives and never leaves. The second is large, for in a crowd each of
+  /// thousands of threads may be quicker.
   static var patience: Int { 200 }
+  static var crowdPatience: Int { 100_000 }
 
   /// Acquires the lock for the calling thread; nil when the word never gets free.
   ///
@@ -24,6 +27,8 @@ struct SetLock<H: Host> {
     var waited: UInt32 = 0
     var turns = 0
     var waits = 0
+    var waitsForOwner = 0
+    var lastOwner: UInt32 = 0
     host.protect(image, offset)
     while true {
       let word = image.load32(offset)
@@ -52,13 +57,16 @@ struct SetLock<H: Host> {
         continue
       }
       waits += 1
-      if waits > patience { return nil }
+      waitsForOwner = owner == lastOwner ? waitsForOwner + 1 : 0
+      lastOwner = owner
+      if waitsForOwner > patience || waits > crowdPatience { return nil }
       // No wake-up is lost: the release swaps the word to 0 and wakes when it saw `waiters`; it is set
       // here before the wait, and the wait starts only if the word still holds it.
       let expected = word | Futex.waiters
       if word == expected || image.exchange32(word, expected, offset) {
         waited = Futex.waiters
-        host.waitForLock(image, offset, expected: expected)
+        // Woken: it was free meanwhile, so its owner is none that never leaves.
+        if host.waitForLock(image, offset, expected: expected) == .woken { waitsForOwner = 0 }
       }
     }
   }

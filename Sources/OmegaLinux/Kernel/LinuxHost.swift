@@ -80,9 +80,9 @@ public struct LinuxHost: Host {
       omega_call_futex, Int(bitPattern: image.address(offset)), 1, count, 0, 0, 0)
   }
 
-  public func waitForLock(_ image: Image, _ offset: Int, expected: UInt32) {
-    _ = waitOnOne(
-      image, offset, expected, until: Kernel.monotonicNanoseconds + LinuxHost.lockWait)
+  public func waitForLock(_ image: Image, _ offset: Int, expected: UInt32) -> WakeReason {
+    let until = Kernel.monotonicNanoseconds + LinuxHost.lockWait
+    return reason(waitOnOne(image, offset, expected, until: until), .never)
   }
 
   public func waitForOwner(_ turns: Int) {
