@@ -135,7 +135,9 @@ test_remove() {
 test_limits() {
   new_namespace
   in_namespace "$omega" limits
-  expect limits 0 '^SEMMSL +32000 ' '^SEMMNS +1024000000 +0 ' '^SEMOPM +500 ' '^SEMMNI +32000 +0 '
+  expect limits 0 '^SEMMSL +32000 ' '^SEMMNS +1024000000 +0 ' '^SEMOPM +500 ' '^SEMMNI +32000 +0 ' \
+    '^MSGMAX +8192 ' '^MSGMNB +16384 ' '^MSGMNI +32000 ' '^SHMMAX +18446744073692774399 ' \
+    '^SHMALL +18446744073692774399 ' '^SHMMNI +4096 '
   in_namespace "$omega" limits --set semmsl=10,semmni=2 --set semopm=3
   expect limits-set 0
   in_namespace "$omega" limits --json
@@ -152,10 +154,33 @@ test_limits() {
   else
     not_ok 'limits-hold-semopm: four operations were taken'
   fi
+  # A file as an older version wrote it keeps what it has; the rest are the defaults.
+  echo '10 1024000000 3 2' >"$OMEGA_NAMESPACE/limits"
+  in_namespace "$omega" limits
+  expect limits-old-file 0 '^SEMMSL +10 ' '^SEMMNI +2 ' '^MSGMAX +8192 ' '^SHMMNI +4096 '
+  in_namespace "$omega" limits --set msgmax=65536,msgmnb=1000000,msgmni=7 \
+    --set shmmax=9000000000,shmall=3,shmmni=32768
+  expect limits-set-others 0
+  if [[ $(<"$OMEGA_NAMESPACE/limits") == '10 1024000000 3 2 65536 1000000 7 9000000000 3 32768' ]]
+  then
+    ok limits-file
+  else
+    not_ok "limits-file: $(<"$OMEGA_NAMESPACE/limits")"
+  fi
+  in_namespace "$omega" limits --json
+  expect_json limits-others-json '[d[n]["value"] for n in ("semmsl", "msgmax", "msgmnb", "msgmni",
+    "shmmax", "shmall", "shmmni")] == [10, 65536, 1000000, 7, 9000000000, 3, 32768]'
+  # What no kernel would take is cut to what it may be.
+  echo '0 0 0 0 99999999999 0 99999 99999999999999999999999 1 0' >"$OMEGA_NAMESPACE/limits"
+  in_namespace "$omega" limits --json
+  expect_json limits-cut '[d[n]["value"] for n in ("semmsl", "msgmax", "msgmnb", "msgmni", "shmmax",
+    "shmall", "shmmni")] == [1, 2**31 - 1, 1, 32768, 2**64 - 1 - 2**24, 1, 1]'
+  echo '10 1024000000 3 2' >"$OMEGA_NAMESPACE/limits"
   in_namespace "$omega" limits --set semmsl=default
   in_namespace "$omega" limits
   expect limits-default 0 '^SEMMSL +32000 ' '^SEMMNI +2 +2 '
-  for wrong in semmsl=0 semmsl=32001 semopm=501 semmni= other=1 semmsl; do
+  for wrong in semmsl=0 semmsl=32001 semopm=501 semmni= other=1 semmsl msgmax=0 \
+    msgmnb=2147483648 msgmni=32769 shmmax=18446744073692774400 shmmni=-1; do
     in_namespace "$omega" limits --set "$wrong"
     expect "limits-wrong $wrong" 64 'Error'
   done

@@ -7,9 +7,9 @@ struct LimitsCommand: ParsableCommand {
     commandName: "limits",
     abstract: "Show or set the limits of a namespace.",
     discussion: """
-      The kernel has them in /proc/sys/kernel/sem, a namespace in its file 'limits'. A process \
-      reads them when it first uses the namespace, so a change holds for programs started \
-      afterwards.
+      The kernel has them in /proc/sys/kernel, in sem, msgmax, msgmnb, msgmni, shmmax, shmall and \
+      shmmni; a namespace has them in its file 'limits'. A process reads them when it first uses the \
+      namespace, so a change holds for programs started afterwards.
 
       Exit status: 0; 1 if they could not be set.
       """)
@@ -19,7 +19,7 @@ struct LimitsCommand: ParsableCommand {
   @Option(
     name: .customLong("set"),
     help: ArgumentHelp(
-      "Set limits: semmsl, semmns, semopm, semmni; 'default' is a value too.",
+      "Set limits: \(NamedLimit.names); 'default' is a value too.",
       valueName: "NAME=VALUE,..."))
   var assignments: [String] = []
 
@@ -35,16 +35,15 @@ struct LimitsCommand: ParsableCommand {
         let limit = NamedLimit.all.first(where: { $0.name == sides[0].lowercased() })
       else {
         throw ValidationError(
-          "'\(assignment)' sets no limit. Give semmsl, semmns, semopm or semmni: --set semmsl=100")
+          "'\(assignment)' sets no limit. Give one of \(NamedLimit.names): --set semmsl=100")
       }
-      let standard = NamespaceLimits()[keyPath: limit.path]
-      let value = sides[1] == "default" ? standard : Int(sides[1])
-      guard let value, limit.range.contains(value) else {
+      let range = NamespaceLimits.range(limit.position)
+      let value = sides[1] == "default" ? limit.standard : UInt(sides[1])
+      guard let value, range.contains(value) else {
         throw ValidationError(
-          "\(limit.name) can be \(limit.range.lowerBound) to \(limit.range.upperBound), "
-            + "not '\(sides[1])'.")
+          "\(limit.name) can be \(range.lowerBound) to \(range.upperBound), not '\(sides[1])'.")
       }
-      limits[keyPath: limit.path] = value
+      limits[limit.position] = value
     }
     return limits
   }
@@ -80,7 +79,7 @@ struct LimitsCommand: ParsableCommand {
         wayOut: "Use a namespace of your own: --namespace DIR")
     }
     let limits = try changed(try current()?.limits ?? NamespaceLimits())
-    let text = NamedLimit.all.map { String(limits[keyPath: $0.path]) }.joined(separator: " ")
+    let text = NamedLimit.all.map { String(limits[$0.position]) }.joined(separator: " ")
     do throws(SystemError) {
       try Files.write(text + "\n", to: "\(path)/limits", mode: 0o644)
     } catch {
@@ -96,9 +95,8 @@ struct LimitsCommand: ParsableCommand {
     ])
     for limit in NamedLimit.all {
       table.add([
-        limit.name.uppercased(), String(limits[keyPath: limit.path]),
-        limit.inUse(usage).map { String($0) } ?? "-",
-        String(NamespaceLimits()[keyPath: limit.path]), limit.meaning,
+        limit.name.uppercased(), String(limits[limit.position]),
+        limit.inUse(usage).map { String($0) } ?? "-", String(limit.standard), limit.meaning,
       ])
     }
     let highest = String(Limit.semaphoreValue)
@@ -113,21 +111,23 @@ struct LimitsCommand: ParsableCommand {
           (
             $0.name,
             .object([
-              ("value", .number(limits[keyPath: $0.path])),
+              ("value", .unsigned(limits[$0.position])),
               ("in_use", .optional($0.inUse(usage))),
-              ("default", .number(NamespaceLimits()[keyPath: $0.path])),
+              ("default", .unsigned($0.standard)),
             ])
           )
         })
   }
 }
 
-/// A limit under its Linux name, in the order of the file `limits`.
+/// A limit under its Linux name.
 private struct NamedLimit {
   let name: String
   let meaning: String
-  let range: ClosedRange<Int>
-  let path: WritableKeyPath<NamespaceLimits, Int>
+  /// Its place in the file `limits`.
+  let position: Int
+
+  var standard: UInt { NamespaceLimits()[position] }
 
   func inUse(_ usage: (sets: Int, semaphores: Int)) -> Int? {
     switch name {
@@ -137,19 +137,25 @@ private struct NamedLimit {
     }
   }
 
+  static var names: String { all.map(\.name).joined(separator: ", ") }
+
+  /// All, in the order of the file.
   static var all: [NamedLimit] {
-    [
-      NamedLimit(
-        name: "semmsl", meaning: "semaphores in a set", range: 1...Limit.semaphoresPerSet,
-        path: \.semaphoresPerSet),
-      NamedLimit(
-        name: "semmns", meaning: "semaphores in all sets", range: 1...Int(Int32.max),
-        path: \.semaphoresInAll),
-      NamedLimit(
-        name: "semopm", meaning: "operations in a call", range: 1...Limit.operationsPerCall,
-        path: \.operationsPerCall),
-      NamedLimit(
-        name: "semmni", meaning: "sets", range: 1...Limit.sets, path: \.sets),
+    let names = [
+      ("semmsl", "semaphores in a set"),
+      ("semmns", "semaphores in all sets"),
+      ("semopm", "operations in a call"),
+      ("semmni", "sets"),
+      ("msgmax", "bytes in a message"),
+      ("msgmnb", "bytes in a queue"),
+      ("msgmni", "queues"),
+      ("shmmax", "bytes in a segment"),
+      ("shmall", "pages in all segments"),
+      ("shmmni", "segments"),
     ]
+    precondition(names.count == NamespaceLimits.count)
+    return names.enumerated().map {
+      NamedLimit(name: $1.0, meaning: $1.1, position: $0)
+    }
   }
 }

@@ -3,6 +3,7 @@ enum JSON {
   case null
   case bool(Bool)
   case number(Int)
+  case unsigned(UInt)
   case text(String)
   case array([JSON])
   /// Members stay in this order.
@@ -24,6 +25,7 @@ extension JSON: CustomStringConvertible {
     case .null: out += "null"
     case .bool(let value): out += value ? "true" : "false"
     case .number(let value): out += String(value)
+    case .unsigned(let value): out += String(value)
     case .text(let value): JSON.quote(value, to: &out)
     case .array(let values):
       JSON.block("[", "]", values.count, &out, indent) { index, out in
