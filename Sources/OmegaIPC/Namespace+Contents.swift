@@ -67,7 +67,7 @@ extension Namespace {
         case .key(let key): if isStale(key) { contents.staleKeys.append(Key(rawValue: key)) }
         case .set(let index):
           if let finding = host.find(index: index) {
-            let known = host.publicStatus(index: index)
+            let known = host.publicSetStatus(index: index)
             contents.sets.append(SetEntry(index: index, state: SetEntry.State(finding, known)))
           }
         }

@@ -36,7 +36,7 @@ extension Simulation {
       return "thread \(thread) waits for the lock for ever"
     }
     let values = effectiveValues()
-    let isLive = SetState.of(settled(Header.state)) == SetState.live
+    let isLive = ObjectState.of(settled(Header.state)) == ObjectState.live
     for thread in world.state.threads.indices
     where world.state.threads[thread].status == .sleeping {
       guard let slot = slot(of: thread) else { return "thread \(thread) sleeps in no slot" }

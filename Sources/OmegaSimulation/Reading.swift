@@ -9,8 +9,8 @@ extension Simulation {
   func settled(_ offset: Int) -> UInt64 {
     let image = world.image
     for index in 0..<Int(image.peek(Header.journalCount))
-    where image.peek(layout.journalEntry(index)) == UInt64(offset) {
-      return image.peek(layout.journalEntry(index) + 8)
+    where image.peek(layout.frame.journalEntry(index)) == UInt64(offset) {
+      return image.peek(layout.frame.journalEntry(index) + 8)
     }
     return image.peek(offset)
   }

@@ -39,7 +39,7 @@ package final class Simulation {
     image.poke(SetLayout.magic, Header.magic)
     image.poke(SetLayout.version, Header.version)
     image.poke(UInt64(layout.semaphoreCount), Header.semaphoreCount)
-    image.poke(0x100 | SetState.live, Header.state)
+    image.poke(0x100 | ObjectState.live, Header.state)
     image.poke(0o600, Header.mode)
     image.poke(UInt64(1_000_000 + world.state.nanoseconds / 1_000_000_000), Header.ctime)
   }

@@ -13,13 +13,13 @@ extension Simulation {
     let threads = world.state.threads.indices.count { world.state.threads[$0].status != .absent }
     let places = threads + 3
     return [
-      Region(offset: 0, byteCount: layout.journal + 16 * 160),
-      Region(offset: layout.members, byteCount: 64 * places),
+      Region(offset: 0, byteCount: layout.frame.journal + 16 * 160),
+      Region(offset: layout.frame.members, byteCount: 64 * places),
       Region(offset: layout.descriptors, byteCount: Descriptor.byteCount * places),
       Region(
         offset: layout.adjustments,
         byteCount: layout.adjustmentStride * places),
-      Region(offset: layout.waiters, byteCount: 256 * places),
+      Region(offset: layout.frame.waiters, byteCount: 256 * places),
     ]
   }
 
@@ -27,7 +27,7 @@ extension Simulation {
   func digest(_ regions: [Region]) -> UInt64 {
     var digest: UInt64 = 0
     let image = world.image
-    let journalEnd = layout.journalEntry(Int(image.peek(Header.journalCount)))
+    let journalEnd = layout.frame.journalEntry(Int(image.peek(Header.journalCount)))
     for region in regions {
       let byteCount = region.offset == 0 ? journalEnd : region.byteCount
       digest = mix(digest, UInt64(region.offset))
@@ -74,16 +74,16 @@ extension Simulation {
   /// What a word of the image is, for people.
   func nameOfWord(_ offset: Int) -> String {
     if offset < SetLayout.headerByteCount { return "header+\(offset)" }
-    if offset < layout.journal { return part("cell", offset - SetLayout.headerByteCount, 64) }
-    if offset < layout.members { return "journal+\(offset - layout.journal)" }
-    if offset < layout.descriptors { return part("member", offset - layout.members, 64) }
+    if offset < layout.frame.journal { return part("cell", offset - SetLayout.headerByteCount, 64) }
+    if offset < layout.frame.members { return "journal+\(offset - layout.frame.journal)" }
+    if offset < layout.descriptors { return part("member", offset - layout.frame.members, 64) }
     if offset < layout.adjustments {
       return part("descriptor", offset - layout.descriptors, Descriptor.byteCount)
     }
-    if offset < layout.waiters {
+    if offset < layout.frame.waiters {
       return part("adjustment", offset - layout.adjustments, layout.adjustmentStride)
     }
-    return part("waiter", offset - layout.waiters, 256)
+    return part("waiter", offset - layout.frame.waiters, 256)
   }
 
   private func part(_ name: String, _ distance: Int, _ size: Int) -> String {

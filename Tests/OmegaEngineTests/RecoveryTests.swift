@@ -24,7 +24,7 @@ import Testing
     bench.simulation.operate(operations, timeout: 1_000_000)
   }
 
-  // MARK: Recovery.swift, SetLock.swift
+  // MARK: Recovery.swift, ImageLock.swift
 
   @Test("recover: an open transaction is rolled back; the lock is taken from its dead owner")
   func rollback() {

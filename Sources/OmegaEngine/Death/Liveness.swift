@@ -8,41 +8,41 @@
 ///
 /// Written by the owner when it arms, and by the kernel at the thread's end, before its parent's
 /// `waitpid` returns. The owner sets `Futex.waiters` itself: the kernel wakes nobody without it.
-extension SemaphoreSet {
+extension IPCObject {
   /// The life word does not vouch for the member in `slot`.
   @inlinable @inline(__always)
   func isSuspect(_ slot: Int) -> Bool {
-    let life = image.load32(layout.member(slot) &+ Member.life)
+    let life = image.load32(frame.member(slot) &+ Member.life)
     let pid = memberPid(slot)
     // Another thread than the first may have called exec, which does not mark the word.
-    return pid != 0 && !(SemaphoreSet.vouches(life) && life & Futex.ownerMask == pid)
+    return pid != 0 && !(vouches(life) && life & Futex.ownerMask == pid)
   }
 
   @inlinable @inline(__always)
-  static func vouches(_ life: UInt32) -> Bool {
+  func vouches(_ life: UInt32) -> Bool {
     life & Futex.ownerMask != 0 && life & Futex.ownerDied == 0
   }
 
   /// The member's life word vouches for it.
   @inlinable @inline(__always)
   public func isArmed(_ slot: Int) -> Bool {
-    SemaphoreSet.vouches(image.load32(layout.member(slot) &+ Member.life))
+    vouches(image.load32(frame.member(slot) &+ Member.life))
   }
 
   /// The member's life word is in this thread's robust list.
   public func isArmed(_ slot: Int, by tid: UInt32) -> Bool {
-    image.load32(layout.member(slot) &+ Member.life) & ~Futex.waiters == tid
+    image.load32(frame.member(slot) &+ Member.life) & ~Futex.waiters == tid
   }
 
   /// Whether the process in `slot` has ended.
   func isDead<H: Host>(_ slot: Int, _ host: H) -> Bool {
     guard isSuspect(slot) else { return false }
     let pid = memberPid(slot)
-    let start = image.load(layout.member(slot) &+ Member.startTime)
+    let start = image.load(frame.member(slot) &+ Member.startTime)
     if pid == host.pid && start == host.startTime { return false }
-    let life = image.load32(layout.member(slot) &+ Member.life)
+    let life = image.load32(frame.member(slot) &+ Member.life)
     // The kernel marks the word of a thread that ends; one that called exec has given its id away.
-    if SemaphoreSet.vouches(life) && host.threadExists(life & Futex.ownerMask) { return false }
+    if vouches(life) && host.threadExists(life & Futex.ownerMask) { return false }
     return host.processIsGone(pid: pid, startTime: start)
   }
 }

@@ -6,10 +6,10 @@ extension Section {
   /// guardian chosen first sees to it that there is a next one.
   mutating func recover() {
     let count = image.load(Header.journalCount)
-    rollback(count: Int(min(count, UInt64(layout.journalCapacity))))
+    rollback(count: Int(min(count, UInt64(frame.journalCapacity))))
     chooseGuardian()
-    for slot in 0..<set.waiterHigh {
-      let waiter = layout.waiter(slot)
+    for slot in 0..<object.waiterHigh {
+      let waiter = frame.waiter(slot)
       let status = image.load(waiter + Waiter.status) & 0xFFFF_FFFF
       let futex = image.load32(waiter + Waiter.futex)
       if status == WaiterStatus.finished {
@@ -25,13 +25,14 @@ extension Section {
         host.wake(image, waiter + Waiter.futex, count: 1)
       }
     }
-    if image.load(Header.needsServe) != 0 || !isLive { serveEverybody() }
+    if image.load(Header.needsServe) != 0 || !isLive { Object.serveEverybody(&self) }
   }
 
   /// A finished call whose sleeper has not been told, or can no longer be.
   private mutating func freeOrWake(_ slot: Int) {
     if ownerIsDead(slot) {
-      image.store(WaiterStatus.free, layout.waiter(slot) + Waiter.status)
+      Object.discard(&self, slot)
+      commit()
     } else {
       wakeFinished(slot)
     }

@@ -18,7 +18,7 @@ extension Section {
   mutating func chooseGuardian() {
     if guardian >= 0 || image.load(Header.sleeperCount) == 0 { return }
     guard let slot = firstLivingSleeper() else { return }
-    let futex = layout.waiter(slot) + Waiter.futex
+    let futex = frame.waiter(slot) + Waiter.futex
     // From here on our death is the guardian's business, no longer that of those who wait for the lock;
     // these find a dead owner when their bounded wait ends, unless the guardian was quicker. In this
     // order: a sleeper that reads our id in its word can rely on being woken.
@@ -33,7 +33,7 @@ extension Section {
   /// The last act for the sleepers: lets the guardian go, to its result or back to sleep.
   mutating func releaseGuardian() {
     if guardian < 0 { return }
-    let futex = layout.waiter(guardian) + Waiter.futex
+    let futex = frame.waiter(guardian) + Waiter.futex
     host.crashPoint()
     if guardianIsFinished {
       // Killed after the store, the kernel finds 0 in our pending word and wakes the guardian.
@@ -53,7 +53,7 @@ extension Section {
       guardianIsFinished = true
       return
     }
-    let futex = layout.waiter(slot) + Waiter.futex
+    let futex = frame.waiter(slot) + Waiter.futex
     host.crashPoint()
     // No wake-up is lost: the sleeper waits only while the word is not 0.
     image.store32(0, futex)
@@ -63,13 +63,13 @@ extension Section {
 
   /// A queued sleeper's word that still tells of a death, which is dealt with by now.
   func clearDeath(_ slot: Int) {
-    let futex = layout.waiter(slot) + Waiter.futex
+    let futex = frame.waiter(slot) + Waiter.futex
     if image.load32(futex) & Futex.ownerDied != 0 { image.store32(freshIdle(slot), futex) }
   }
 
   /// An idle word that differs from all recent ones of the slot.
   func freshIdle(_ slot: Int) -> UInt32 {
-    let kicks = layout.waiter(slot) + Waiter.kicks
+    let kicks = frame.waiter(slot) + Waiter.kicks
     let count = (image.load32(kicks) &+ 1) & 0xFF_FFFF
     image.store32(count, kicks)
     return Futex.idle | count
@@ -78,21 +78,21 @@ extension Section {
   /// Makes the sleeper look at its watch list again when the section ends.
   mutating func kickSleeper(_ slot: Int) {
     if slot != guardian {
-      image.store32(freshIdle(slot), layout.waiter(slot) + Waiter.futex)
+      image.store32(freshIdle(slot), frame.waiter(slot) + Waiter.futex)
     }
     kick = slot
   }
 
   private func firstLivingSleeper() -> Int? {
-    firstLivingSleeper(Header.alterQueue) ?? firstLivingSleeper(Header.constQueue)
+    firstLivingSleeper(Header.firstQueue) ?? firstLivingSleeper(Header.secondQueue)
   }
 
   private func firstLivingSleeper(_ queue: Int) -> Int? {
     var slot = Links(bits: image.load(queue)).next
     var steps = 0
-    while let candidate = slot, steps < SetLayout.waiterCapacity {
+    while let candidate = slot, steps < Frame.waiterCapacity {
       if !ownerIsDead(candidate) { return candidate }
-      slot = Links(bits: image.load(layout.waiter(candidate) + Waiter.queueLinks)).next
+      slot = Links(bits: image.load(frame.waiter(candidate) + Waiter.queueLinks)).next
       steps += 1
     }
     return nil

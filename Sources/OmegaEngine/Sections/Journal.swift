@@ -10,8 +10,8 @@ extension Section {
     let old = image.load(offset)
     if old == value { return }
     // Unreachable: the capacity is that of the largest transaction.
-    guard journalCount < layout.journalCapacity else { return }
-    let entry = layout.journalEntry(journalCount)
+    guard journalCount < frame.journalCapacity else { return }
+    let entry = frame.journalEntry(journalCount)
     host.crashPoint()
     image.store(UInt64(offset), entry)
     image.store(old, entry + 8)
@@ -41,14 +41,14 @@ extension Section {
   /// only means that the next one starts again.
   func rollback(count: Int) {
     if count == 0 { return }
-    var index = min(count, layout.journalCapacity)
+    var index = min(count, frame.journalCapacity)
     while index > 0 {
       index -= 1
-      let entry = layout.journalEntry(index)
+      let entry = frame.journalEntry(index)
       let offset = Int(truncatingIfNeeded: image.load(entry))
       host.crashPoint()
       // A scribbled entry must not reach the lock or the geometry.
-      if offset >= Header.state && offset < layout.byteCount && offset & ~63 != Header.lock {
+      if offset >= Header.state && offset < frame.byteCount && offset & ~7 != Header.lock {
         image.store(image.load(entry + 8), offset)
       }
     }
@@ -58,9 +58,9 @@ extension Section {
 
   /// Claims memory for `entries` journal entries; false when the file system is full.
   func reserveJournal(_ entries: Int) -> Bool {
-    let wanted = min(entries, layout.journalCapacity)
+    let wanted = min(entries, frame.journalCapacity)
     if UInt64(wanted) <= image.load(Header.journalClaimed) { return true }
-    guard host.claim(image, layout.journalEntry(0), byteCount: 16 * wanted) else { return false }
+    guard host.claim(image, frame.journalEntry(0), byteCount: 16 * wanted) else { return false }
     image.store(UInt64(wanted), Header.journalClaimed)
     return true
   }

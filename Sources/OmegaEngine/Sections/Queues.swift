@@ -14,7 +14,7 @@ struct Links {
 
   /// A slot number that is inside the image, or nil.
   private static func slot(_ field: UInt64) -> Int? {
-    field >= 1 && field <= UInt64(SetLayout.waiterCapacity) ? Int(field) - 1 : nil
+    field >= 1 && field <= UInt64(Frame.waiterCapacity) ? Int(field) - 1 : nil
   }
 }
 
@@ -24,33 +24,33 @@ extension Section {
   mutating func append(_ slot: Int, queue: Int, links: Int) {
     let head = Links(bits: image.load(queue))
     write(
-      Links(next: nil, previous: head.previous).bits, layout.waiter(slot) + links)
+      Links(next: nil, previous: head.previous).bits, frame.waiter(slot) + links)
     if let last = head.previous {
-      let before = Links(bits: image.load(layout.waiter(last) + links))
+      let before = Links(bits: image.load(frame.waiter(last) + links))
       write(
-        Links(next: slot, previous: before.previous).bits, layout.waiter(last) + links)
+        Links(next: slot, previous: before.previous).bits, frame.waiter(last) + links)
     }
     write(Links(next: head.next ?? slot, previous: slot).bits, queue)
   }
 
   mutating func unlink(_ slot: Int, queue: Int, links: Int) {
-    let own = Links(bits: image.load(layout.waiter(slot) + links))
+    let own = Links(bits: image.load(frame.waiter(slot) + links))
     var head = Links(bits: image.load(queue))
     if let next = own.next {
-      let after = Links(bits: image.load(layout.waiter(next) + links))
+      let after = Links(bits: image.load(frame.waiter(next) + links))
       write(
-        Links(next: after.next, previous: own.previous).bits, layout.waiter(next) + links)
+        Links(next: after.next, previous: own.previous).bits, frame.waiter(next) + links)
     } else {
       head = Links(next: head.next, previous: own.previous)
     }
     if let previous = own.previous {
-      let before = Links(bits: image.load(layout.waiter(previous) + links))
+      let before = Links(bits: image.load(frame.waiter(previous) + links))
       write(
-        Links(next: own.next, previous: before.previous).bits, layout.waiter(previous) + links)
+        Links(next: own.next, previous: before.previous).bits, frame.waiter(previous) + links)
     } else {
       head = Links(next: own.next, previous: head.previous)
     }
     write(head.bits, queue)
-    write(0, layout.waiter(slot) + links)
+    write(0, frame.waiter(slot) + links)
   }
 }

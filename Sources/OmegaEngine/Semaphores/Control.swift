@@ -22,53 +22,9 @@ extension SemaphoreSet {
     section.finishAssignment()
     section.lowerAll()
   }
-
-  /// IPC_SET: owner and mode, and the next permission generation.
-  public func setPermissions<H: Host>(
-    _ host: H, uid: UInt32, gid: UInt32, mode: UInt32
-  ) throws(Errno) {
-    var section = try Section(self, host)
-    defer { section.close() }
-    guard section.isLive else { throw .identifierRemoved }
-    section.write(UInt64(uid), Header.uid)
-    section.write(UInt64(gid), Header.gid)
-    section.write(UInt64(mode & 0o777), Header.mode)
-    section.write(UInt64(bitPattern: host.now()), Header.ctime)
-    section.write(SetState.nextGeneration(stateWord), Header.state)
-    section.commit()
-  }
-
-  /// IPC_RMID: marks the set removed, runs `unlink` for its names, sends every sleeper EIDRM.
-  ///
-  /// Also finishes a removal that a death interrupted. Throws EIDRM when somebody else removed it and
-  /// nothing was left to do.
-  public func remove<H: Host>(_ host: H, unlink: () -> Void) throws(Errno) {
-    var section = try Section(self, host)
-    defer { section.close() }
-    let wasLive = section.isLive
-    if wasLive {
-      section.write(
-        SetState.nextGeneration(stateWord) & ~0xFF | SetState.removed, Header.state)
-      section.write(1, Header.needsServe)
-      section.chooseGuardian()
-      section.commit()
-    }
-    unlink()
-    section.serveEverybody()
-    if !wasLive { throw .identifierRemoved }
-  }
-
-  /// Whether the set exists, asked under the lock: a removal whose process died before it was
-  /// committed is taken back there, while `stateWord` shows it already.
-  public func isLiveAfterAll<H: Host>(_ host: H) -> Bool {
-    guard var section = try? Section(self, host) else { return false }
-    let isLive = section.isLive
-    section.close()
-    return isLive
-  }
 }
 
-extension Section {
+extension Section where Object == SemaphoreSet {
   /// One semaphore of SETVAL or SETALL, within the open transaction.
   fileprivate mutating func assign(_ semaphore: Int, _ value: Int) {
     var word = set.word(semaphore)

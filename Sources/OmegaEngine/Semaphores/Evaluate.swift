@@ -14,7 +14,7 @@ struct Request {
   var member: Int
 }
 
-extension Section {
+extension Section where Object == SemaphoreSet {
   /// Evaluates the operations in array order on running values and applies all or none of them
   /// (semop(2); first problem wins, semantics B2.3–B2.8). The open transaction must be empty; after
   /// `.done` it holds the changes, otherwise it is empty again.

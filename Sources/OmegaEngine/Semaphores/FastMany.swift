@@ -147,7 +147,7 @@ extension SemaphoreSet {
   }
 }
 
-extension Section {
+extension Section where Object == SemaphoreSet {
   /// Waits for, or settles, the call of several operations that `word` belongs to.
   mutating func settleSeveral(_ semaphore: Int, _ word: SemaphoreWord, _ turns: Int) {
     let member = word.severalMember

@@ -33,7 +33,7 @@ extension SemaphoreSet {
     var zero = 0
     for slot in 0..<waiterHigh where isQueued(slot) {
       if section.ownerIsDead(slot) {
-        section.dequeue(slot, status: WaiterStatus.free)
+        SemaphoreSet.dequeue(&section, slot, status: WaiterStatus.free)
         section.commit()
         continue
       }
@@ -63,15 +63,6 @@ extension SemaphoreSet {
       key: Int32(truncatingIfNeeded: image.load(Header.key)),
       permissions: permissions, semaphoreCount: layout.semaphoreCount,
       otime: otime, ctime: Int64(bitPattern: image.load(Header.ctime)))
-  }
-
-  public var permissions: Permissions {
-    Permissions(
-      uid: UInt32(truncatingIfNeeded: image.load(Header.uid)),
-      gid: UInt32(truncatingIfNeeded: image.load(Header.gid)),
-      cuid: UInt32(truncatingIfNeeded: image.load(Header.cuid)),
-      cgid: UInt32(truncatingIfNeeded: image.load(Header.cgid)),
-      mode: UInt32(truncatingIfNeeded: image.load(Header.mode)) & 0o777)
   }
 }
 

@@ -42,7 +42,7 @@ extension SemaphoreSet {
   }
 }
 
-extension Section {
+extension Section where Object == SemaphoreSet {
   /// Commits the caller's own operations and serves the sleepers they concern.
   fileprivate mutating func finishOperation(_ count: Int, _ operation: (Int) -> Operation) {
     var alters = false

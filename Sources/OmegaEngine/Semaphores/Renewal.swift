@@ -6,12 +6,6 @@
 /// at state and identifier then (`announceSharer`); the maker marks the set removed first and looks
 /// for sharers then, so one of the two sees the other.
 extension SemaphoreSet {
-  /// Called by whoever maps an image that it has not made, before anything else is believed.
-  public func announceSharer() {
-    // A swap, not a store: the loads that follow must not be done before it.
-    _ = image.swap32(1, Header.sharers)
-  }
-
   /// Whether only the first page was ever written, by its maker: no members, no sleepers.
   public var isUnshared: Bool {
     image.load32(Header.sharers) == 0 && image.load(Header.memberHigh) == 0
@@ -41,16 +35,6 @@ extension SemaphoreSet {
     // Last: whoever mapped the image late sees the old set removed, or the new identifier.
     image.store(header(Header.state), Header.state)
     return true
-  }
-
-  /// Finishes the removal of a set that is marked removed: runs `unlink` for its names, sends the
-  /// sleepers EIDRM. A set that lives, after all or anew, is left alone.
-  public func finishRemoval<H: Host>(_ host: H, unlink: () -> Void) {
-    guard var section = try? Section(self, host) else { return }
-    defer { section.close() }
-    if section.isLive { return }
-    unlink()
-    section.serveEverybody()
   }
 }
 

@@ -1,10 +1,8 @@
-/// A view of one semaphore set: its image and where things stand in it.
-///
-/// A view is made once for a mapping, after the header was checked, and never trusts the image about
-/// its own size again.
-public struct SemaphoreSet {
+/// A semaphore set.
+public struct SemaphoreSet: IPCObject {
   public let image: Image
   public let layout: SetLayout
+  @inlinable public var frame: Frame { layout.frame }
 
   @inlinable public init(image: Image, layout: SetLayout) {
     self.image = image
@@ -34,30 +32,16 @@ public struct SemaphoreSet {
     return Adjustment(bits: image.load(layout.adjustment(member, semaphore)))
       .amount(epoch: undoEpoch(semaphore))
   }
-
-  /// Member slots that may be in use: 0..<memberHigh, whatever the image says.
-  @inlinable public var memberHigh: Int {
-    Int(min(image.load(Header.memberHigh), UInt64(SetLayout.memberCapacity)))
-  }
-
-  /// Waiter slots that may be in use.
-  public var waiterHigh: Int {
-    Int(min(image.load(Header.waiterHigh), UInt64(SetLayout.waiterCapacity)))
-  }
-
-  @inlinable public func memberPid(_ slot: Int) -> UInt32 {
-    UInt32(truncatingIfNeeded: image.load(layout.member(slot) &+ Member.pid))
-  }
-
-  @inlinable @inline(__always)
-  public var stateWord: UInt64 { image.load(Header.state) }
 }
 
-/// The low 8 bits of `Header.state`.
-public enum SetState {
-  @inlinable public static var live: UInt64 { 1 }
-  @inlinable public static var removed: UInt64 { 2 }
-  @inlinable public static func of(_ word: UInt64) -> UInt64 { word & 0xFF }
-  /// The same state with the next permission generation.
-  static func nextGeneration(_ word: UInt64) -> UInt64 { word &+ 0x100 }
+extension SemaphoreSet {
+  public func claimMember<H: Host>(_ host: H, slot: Int) -> Bool {
+    host.claim(image, layout.descriptor(slot), byteCount: Descriptor.byteCount)
+      && host.claim(image, layout.adjustment(slot, 0), byteCount: 8 * layout.semaphoreCount)
+  }
+}
+
+extension Section where Object == SemaphoreSet {
+  var set: SemaphoreSet { object }
+  var layout: SetLayout { object.layout }
 }

@@ -1,6 +1,6 @@
 /// What happens when a sleeper may go on: the waker performs the sleeper's operations, charges the
 /// sleeper's undo record, stores the sleeper's pid, and only then wakes it (semantics B2.9–B2.11).
-extension Section {
+extension Section where Object == SemaphoreSet {
   /// Serves the queues after a committed change of the semaphores named by `semaphore`.
   ///
   /// With single-operation sleepers only, the queues of these semaphores are enough; otherwise all
@@ -113,7 +113,7 @@ extension Section {
       // Nothing is ever granted to the dead. Asked last, because it may cost a system call.
       if ownerIsDead(slot) {
         rollback()
-        dequeue(slot, status: WaiterStatus.free)
+        SemaphoreSet.dequeue(&self, slot, status: WaiterStatus.free)
         commit()
         return false
       }
@@ -122,26 +122,10 @@ extension Section {
     }
     return true
   }
+}
 
-  /// Commits a sleeper's result and wakes it.
-  private mutating func complete(_ slot: Int, _ errno: Errno) {
-    dequeue(
-      slot, status: WaiterStatus.finished | UInt64(UInt32(bitPattern: errno.rawValue)) << 32)
-    commit()
-    wakeFinished(slot)
-  }
-
-  /// The set is removed: every sleeper returns EIDRM.
-  private mutating func dismissAll() {
-    dismiss(Header.constQueue)
-    dismiss(Header.alterQueue)
-  }
-
-  private mutating func dismiss(_ queue: Int) {
-    var steps = 0
-    while let slot = Links(bits: image.load(queue)).next, steps < SetLayout.waiterCapacity {
-      steps += 1
-      complete(slot, .identifierRemoved)
-    }
+extension SemaphoreSet {
+  public static func serveEverybody<H: Host>(_ section: inout Section<H, SemaphoreSet>) {
+    section.serveEverybody()
   }
 }

@@ -31,7 +31,7 @@ extension Namespace {
 
   /// What the directory holds now: sets and semaphores (SEM_INFO).
   public func usage() -> (sets: Int, semaphores: Int) {
-    let census = census()
-    return (census.sets, census.semaphores)
+    let census = census(SemaphoreSet.self)
+    return (census.objects, census.units)
   }
 }

@@ -51,25 +51,26 @@ extension Namespace {
   public func find(index: Int) -> SetFinding? {
     // SAFETY: the namespace's path lives as long as the process.
     var name = unsafe Path(path, .semaphores, index: index)
-    guard let file = unsafe name.withText({ unsafe ImageFile.open($0) }) else {
+    guard let file = unsafe name.withText({ unsafe ImageFile<SemaphoreSet>.open($0) }) else {
       return whyNot(index: index)
     }
     defer { file.unmap() }
-    let state = SetState.of(file.set.stateWord)
-    if state == SetState.removed { return .removed }
-    if state != SetState.live { return .damaged(.unknownState(state)) }
+    let state = ObjectState.of(file.object.stateWord)
+    if state == ObjectState.removed { return .removed }
+    if state != ObjectState.live { return .damaged(.unknownState(state)) }
     if file.identifier < 0 || Int(file.identifier) & 0x7FFF != index {
       return .damaged(.contradictsName(identifier: file.identifier))
     }
-    if isUnfinished(file) { return .unfinished(file.set.statusNow()) }
+    if isUnfinished(file) { return .unfinished(file.object.statusNow()) }
     do throws(Errno) {
-      return .usable(try file.set.status(LinuxHost()))
+      return .usable(try file.object.status(LinuxHost()))
     } catch {
-      return SetState.of(file.set.stateWord) == SetState.live ? .damaged(.lockIsStuck) : .removed
+      return ObjectState.of(file.object.stateWord) == ObjectState.live
+        ? .damaged(.lockIsStuck) : .removed
     }
   }
 
-  /// Why `ImageFile.open` gave nothing: the same checks, one by one, on a header that is read and
+  /// Why `ImageFile<SemaphoreSet>.open` gave nothing: the same checks, one by one, on a header that is read and
   /// not mapped.
   private func whyNot(index: Int) -> SetFinding? {
     var raw = omega_file_status()

@@ -2,84 +2,96 @@ import COmegaLinux
 import OmegaEngine
 
 extension Namespace {
-  /// Makes a set and its names; returns the identifier.
-  ///
-  /// The image is complete before it has a name. The name by index comes first; a set with a key
-  /// exists when the key's link names it. Throws EEXIST when the key was taken meanwhile.
+  /// Makes a set and its names; returns the identifier. Throws as `create(_:key:size:mode:)`.
   func create(key: Int32, semaphoreCount: Int, mode: UInt32) throws(Errno) -> Int32 {
     try checkLimits(adding: semaphoreCount)
-    let layout = SetLayout(semaphoreCount: semaphoreCount)
-    var header = NewHeader(layout: layout, key: key, mode: mode)
+    var header = NewHeader(SemaphoreSet.self, self, size: semaphoreCount, key: key, mode: mode)
     var reserved: Int32?
+    let layout = SetLayout(semaphoreCount: semaphoreCount)
     if let file = createFromSpare(layout, &header, &reserved) {
       return try finishCreation(file, key: key)
     }
-    let file = try createFile(layout, &header, reserved)
+    let file: ImageFile<SemaphoreSet> = try createFile(semaphoreCount, &header, reserved)
+    return try finishCreation(file, key: key)
+  }
+
+  /// Makes an object and its names; returns the identifier. The caller has checked the limits.
+  ///
+  /// The image is complete before it has a name. The name by index comes first; an object with a key
+  /// exists when the key's link names it. Throws EEXIST when the key was taken meanwhile.
+  func create<Object: StoredObject>(
+    _ kind: Object.Type, key: Int32, size: Int, mode: UInt32
+  ) throws(Errno) -> Int32 {
+    var header = NewHeader(kind, self, size: size, key: key, mode: mode)
+    let file: ImageFile<Object> = try createFile(size, &header, nil)
     return try finishCreation(file, key: key)
   }
 
   /// Makes the image in a new file and gives it its name by index. `reserved`: an identifier that is
   /// reserved already.
-  private func createFile(
-    _ layout: SetLayout, _ header: inout NewHeader, _ reserved: Int32?
-  ) throws(Errno) -> ImageFile {
+  private func createFile<Object>(
+    _ size: Int, _ header: inout NewHeader, _ reserved: Int32?
+  ) throws(Errno) -> ImageFile<Object> {
     let fileMode = Namespace.fileMode(header.mode)
-    guard Namespace.mayHaveFile(of: layout.fileByteCount) else { throw .noSpace }
+    let fileByteCount = Object.fileByteCount(size: size)
+    guard Namespace.mayHaveFile(of: fileByteCount) else { throw .noSpace }
     // SAFETY: the namespace's path lives as long as the process.
     let flags = Open.readWrite | Open.closeOnExec | Open.temporary
     let descriptor = unsafe Kernel.open(path, flags, mode: fileMode)
     guard descriptor >= 0 else { throw Namespace.creationError(descriptor) }
     defer { Kernel.close(descriptor) }
-    guard Kernel.truncate(descriptor, layout.fileByteCount) == 0 else { throw .noSpace }
+    guard Kernel.truncate(descriptor, fileByteCount) == 0 else { throw .noSpace }
     // Writing the header claims the first page.
-    if layout.claimedAtCreation > 4096 {
-      guard Kernel.allocate(descriptor, layout.claimedAtCreation) == 0 else { throw .noSpace }
+    let claimed = Object.claimedAtCreation(size: size)
+    if claimed > 4096 {
+      guard Kernel.allocate(descriptor, claimed) == 0 else { throw .noSpace }
     }
-    header.identifier = reserved ?? reserveIdentifier()
+    header.identifier = reserved ?? reserveIdentifier(Object.kind)
     guard header.write(to: descriptor) else { throw .noSpace }
     guard let status = Kernel.status(descriptor) else { throw .noMemory }
     // The umask took something away.
     if status.mode & 0o777 != fileMode { _ = Kernel.changeMode(descriptor, fileMode) }
-    // Mapped at once: a set is made to be used, and this saves opening it again.
-    guard let memory = unsafe mapImage(descriptor, layout.byteCount) else {
-      throw .noMemory
-    }
-    let image = unsafe Image(base: memory, byteCount: layout.byteCount)
-    let file = ImageFile(set: SemaphoreSet(image: image, layout: layout), inode: status.inode)
+    // Mapped at once: an object is made to be used, and this saves opening it again.
+    let byteCount = Object.imageByteCount(size: size)
+    guard let memory = unsafe mapImage(descriptor, byteCount) else { throw .noMemory }
+    let image = unsafe Image(base: memory, byteCount: byteCount)
+    let file = ImageFile(object: Object(image: image, size: size), inode: status.inode)
     var taken = 0
     while true {
       let index = Int(header.identifier) & 0x7FFF
-      let linked = linkImage(descriptor, index: index)
+      let linked = linkImage(Object.kind, descriptor, index: index)
       if linked == 0 { return file }
       // Twice round all indices: every one of them is taken.
       guard linked == -17 && taken < 2 * Limit.indices else {
-        unmapImage(file.set)
+        unmapImage(file.object)
         throw Namespace.creationError(linked)
       }
-      reapUnfinished(index: index)
+      reapUnfinished(Object.self, index: index)
       taken += 1
-      header.identifier = reserveIdentifier(taken: taken)
+      header.identifier = reserveIdentifier(Object.kind, taken: taken)
       guard header.write(to: descriptor) else {
-        unmapImage(file.set)
+        unmapImage(file.object)
         throw .noSpace
       }
     }
   }
 
-  /// Gives a set that has its name by index its key, and this process its handle.
-  private func finishCreation(_ file: ImageFile, key: Int32) throws(Errno) -> Int32 {
+  /// Gives an object that has its name by index its key, and this process its handle.
+  private func finishCreation<Object>(
+    _ file: ImageFile<Object>, key: Int32
+  ) throws(Errno) -> Int32 {
     let identifier = file.identifier
-    let semaphoreCount = file.set.layout.semaphoreCount
-    publishNewStatus(file.set)
+    let size = Int(truncatingIfNeeded: file.object.image.load(Header.parameter))
+    publishNewStatus(file.object)
     if key != privateKey {
-      let keyed = linkKey(key, KeyLink(identifier: identifier, size: semaphoreCount))
+      let keyed = linkKey(Object.kind, key, KeyLink(identifier: identifier, size: size))
       if keyed != 0 {
         abandon(file, identifier)
         throw keyed == -17 ? .exists : Namespace.creationError(keyed)
       }
     }
-    countSet(semaphores: semaphoreCount, 1)
-    // Without a place in the table (ENOMEM) the set is opened when it is used.
+    countObject(Object.kind, units: Object.units(size: size), 1)
+    // Without a place in the table (ENOMEM) the object is opened when it is used.
     if let handle = try? unsafe publish(file, index: Int(identifier) & 0x7FFF) {
       // SAFETY: entered.
       unsafe handle.pointee.isMaker = 1
@@ -89,9 +101,9 @@ extension Namespace {
   }
 
   /// Gives the unnamed file its name by index: 0 or a negative errno.
-  private func linkImage(_ descriptor: Int, index: Int) -> Int {
+  private func linkImage(_ kind: ObjectKind, _ descriptor: Int, index: Int) -> Int {
     // SAFETY: the namespace's path lives as long as the process.
-    var name = unsafe Path(path, .semaphores, index: index)
+    var name = unsafe Path(path, kind, index: index)
     let linked = unsafe name.withText { unsafe Kernel.link(descriptor: descriptor, $0) }
     if linked != -2 { return linked }
     // An older kernel wants the way through /proc.
@@ -101,20 +113,20 @@ extension Namespace {
     }
   }
 
-  /// Takes the names of a set back whose key was taken meanwhile.
-  private func abandon(_ file: ImageFile, _ identifier: Int32) {
-    withdrawStatus(identifier)
+  /// Takes the names of an object back whose key was taken meanwhile.
+  private func abandon<Object>(_ file: ImageFile<Object>, _ identifier: Int32) {
+    withdrawStatus(Object.kind, identifier)
     // SAFETY: as above.
-    var name = unsafe Path(path, .semaphores, index: Int(identifier) & 0x7FFF)
+    var name = unsafe Path(path, Object.kind, index: Int(identifier) & 0x7FFF)
     _ = unsafe name.withText { unsafe Kernel.unlink($0) }
-    dropSpareName(inode: file.inode)
-    unmapImage(file.set)
+    if Object.kind == .semaphores { dropSpareName(inode: file.inode) }
+    unmapImage(file.object)
   }
 
-  /// Makes the key's link: the moment at which a set with a key begins to exist.
-  private func linkKey(_ key: Int32, _ link: KeyLink) -> Int {
+  /// Makes the key's link: the moment at which an object with a key begins to exist.
+  private func linkKey(_ kind: ObjectKind, _ key: Int32, _ link: KeyLink) -> Int {
     // SAFETY: the namespace's path lives as long as the process.
-    var name = unsafe Path(path, .semaphores, key: key)
+    var name = unsafe Path(path, kind, key: key)
     let numbers: InlineArray<2, UInt64> = [
       UInt64(UInt32(bitPattern: link.identifier)), UInt64(link.size),
     ]
@@ -137,7 +149,7 @@ extension Namespace {
     return result != 0 || limit.soft >= UInt64(byteCount)
   }
 
-  private static func creationError(_ result: Int) -> Errno {
+  static func creationError(_ result: Int) -> Errno {
     switch -result {
     case 13, 1, 30: .accessDenied  // EACCES, EPERM, EROFS: the directory is not ours to write
     case 12: .noMemory
@@ -147,28 +159,19 @@ extension Namespace {
   }
 
   /// A name by index whose creator died before it gave the key, or whose remover died.
-  func reapUnfinished(index: Int) {
+  func reapUnfinished<Object: StoredObject>(_ kind: Object.Type, index: Int) {
     // SAFETY: as above.
-    var name = unsafe Path(path, .semaphores, index: index)
-    guard let file = unsafe name.withText({ unsafe ImageFile.open($0) }) else { return }
+    var name = unsafe Path(path, Object.kind, index: index)
+    guard let file = unsafe name.withText({ unsafe ImageFile<Object>.open($0) }) else { return }
     defer { file.unmap() }
     let isRemoved =
-      SetState.of(file.set.stateWord) == SetState.removed
-      && !file.set.isLiveAfterAll(LinuxHost())
+      ObjectState.of(file.object.stateWord) == ObjectState.removed
+      && !file.object.isLiveAfterAll(LinuxHost())
     if isRemoved {
       finishRemoval(file)
     } else if isUnfinished(file) && file.creatorIsGone {
-      try? file.set.remove(LinuxHost()) { unlinkNames(file.set, inode: file.inode) }
+      try? file.object.remove(LinuxHost()) { unlinkNames(file.object, inode: file.inode) }
     }
-  }
-}
-
-extension SetLayout {
-  /// The header, the cells and the first journal entries: what must have memory from the start.
-  var claimedAtCreation: Int { (cell(semaphoreCount) + 1024 + 4095) / 4096 * 4096 }
-  /// Journal entries in there.
-  var journalEntriesAtCreation: Int {
-    min((claimedAtCreation - cell(semaphoreCount)) / 16, journalCapacity)
   }
 }
 
@@ -176,16 +179,18 @@ extension SetLayout {
 struct NewHeader {
   private var words = InlineArray<64, UInt64>(repeating: 0)
 
-  init(layout: SetLayout, key: Int32, mode: UInt32) {
+  init<Object: StoredObject>(
+    _ kind: Object.Type, _ namespace: Namespace, size: Int, key: Int32, mode: UInt32
+  ) {
     let host = LinuxHost()
     let credentials = Credentials()
     let euid = UInt64(credentials.euid)
     let egid = UInt64(credentials.egid)
-    self[Header.magic] = SetLayout.magic
-    self[Header.version] = SetLayout.version
-    self[Header.semaphoreCount] = UInt64(layout.semaphoreCount)
+    self[Header.magic] = Object.magic
+    self[Header.version] = Object.version
+    self[Header.parameter] = UInt64(size)
     self[Header.key] = UInt64(UInt32(bitPattern: key))
-    self[Header.state] = 0x100 | SetState.live
+    self[Header.state] = 0x100 | ObjectState.live
     self[Header.uid] = euid
     self[Header.cuid] = euid
     self[Header.gid] = egid
@@ -194,7 +199,8 @@ struct NewHeader {
     self[Header.ctime] = UInt64(bitPattern: host.now())
     self[Header.creator] = UInt64(host.pid)
     self[Header.creatorStart] = host.startTime
-    self[Header.journalClaimed] = UInt64(layout.journalEntriesAtCreation)
+    self[Header.journalClaimed] = UInt64(Object.journalEntriesAtCreation(size: size))
+    Object.fill(&self, size: size, namespace)
   }
 
   var identifier: Int32 {

@@ -25,12 +25,13 @@ extension Namespace {
     var path = unsafe Path(self.path, kind, key: key)
     var numbers = InlineArray<2, UInt64>(repeating: 0)
     guard unsafe path.withText({ unsafe readLink($0, &numbers) }) else { return nil }
-    guard let identifier = Int32(exactly: numbers[0]), let size = Int32(exactly: numbers[1])
+    guard let identifier = Int32(exactly: numbers[0]), let size = Int(exactly: numbers[1])
     else { return nil }
-    return KeyLink(identifier: identifier, size: Int(size))
+    return KeyLink(identifier: identifier, size: size)
   }
 
-  /// The file at an index, nil when there is none; its size holds the number of semaphores.
+  /// The file at an index, nil when there is none; its size holds the object's size: the number of
+  /// semaphores, of bytes.
   @inline(never)
   func lookUp(_ kind: ObjectKind, index: Int) -> IndexFile? {
     var raw = omega_file_status()
@@ -40,8 +41,7 @@ extension Namespace {
     let status = FileStatus(raw)
     guard status.isRegular else { return nil }
     return IndexFile(
-      size: SetLayout.semaphoreCount(ofFile: status.byteCount), uid: status.uid,
-      inode: status.inode)
+      size: kind.size(ofFile: status.byteCount), uid: status.uid, inode: status.inode)
   }
 
   /// Calls `body` with the index of every file of the kind, in the directory's order.

@@ -12,9 +12,10 @@ extension Namespace {
   /// False when the file would then belong to neither owner nor creator: nobody would believe such an
   /// image any more (`ImageFile.opened`). So someone who was given a set cannot give it away without
   /// CAP_CHOWN, which Linux would let him.
-  func changeFile(index: Int, inode: UInt64, _ permissions: Permissions) -> Bool {
+  func changeFile(_ kind: ObjectKind, index: Int, inode: UInt64, _ permissions: Permissions) -> Bool
+  {
     // SAFETY: the namespace's path lives as long as the process.
-    var name = unsafe Path(path, .semaphores, index: index)
+    var name = unsafe Path(path, kind, index: index)
     let descriptor = unsafe name.withText {
       unsafe Kernel.open(
         $0, Open.readWrite | Open.closeOnExec | Open.noFollow | Open.nonBlocking)

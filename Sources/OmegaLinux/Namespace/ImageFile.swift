@@ -1,9 +1,9 @@
 import COmegaLinux
 import OmegaEngine
 
-/// A set's file, opened, checked and mapped.
-struct ImageFile {
-  let set: SemaphoreSet
+/// An object's file, opened, checked and mapped.
+struct ImageFile<Object: StoredObject> {
+  let object: Object
   let inode: UInt64
 
   /// nil when it cannot be opened, or is not an image of this version that fits its own size.
@@ -23,27 +23,25 @@ struct ImageFile {
     guard descriptor >= 0 else { throw openingError(descriptor) }
     defer { Kernel.close(descriptor) }
     guard let status = Kernel.status(descriptor), status.isRegular else { throw .invalid }
-    let count = SetLayout.semaphoreCount(ofFile: status.byteCount)
-    guard count > 0 else { throw .invalid }
-    let layout = SetLayout(semaphoreCount: count)
-    guard let memory = unsafe map(descriptor, layout.byteCount) else {
-      throw .noMemory
-    }
-    let image = unsafe Image(base: memory, byteCount: layout.byteCount)
-    let set = SemaphoreSet(image: image, layout: layout)
-    if image.load(Header.magic) == SetLayout.magic
-      && image.load(Header.version) == SetLayout.version
-      && image.load(Header.semaphoreCount) == UInt64(count)
+    let size = Object.kind.size(ofFile: status.byteCount)
+    guard size > 0 else { throw .invalid }
+    let byteCount = Object.imageByteCount(size: size)
+    guard let memory = unsafe map(descriptor, byteCount) else { throw .noMemory }
+    let image = unsafe Image(base: memory, byteCount: byteCount)
+    let object = Object(image: image, size: size)
+    if image.load(Header.magic) == Object.magic
+      && image.load(Header.version) == Object.version
+      && image.load(Header.parameter) == UInt64(size)
     {
-      set.announceSharer()
+      object.announceSharer()
       let owners = (image.load(Header.uid), image.load(Header.cuid))
-      // Who pretends that his file is somebody else's set is not believed.
+      // Who pretends that his file is somebody else's object is not believed.
       let owner = UInt64(status.uid)
       if owners.0 == owner || owners.1 == owner || owner == 0 {
-        return ImageFile(set: set, inode: status.inode)
+        return ImageFile(object: object, inode: status.inode)
       }
     }
-    unsafe Kernel.unmap(memory, layout.byteCount)
+    unsafe Kernel.unmap(memory, byteCount)
     throw .invalid
   }
 
@@ -57,15 +55,15 @@ struct ImageFile {
 
   func unmap() {
     // SAFETY: the value's owner uses it no more.
-    unsafe Kernel.unmap(set.image.address(0), set.image.byteCount)
+    unsafe Kernel.unmap(object.image.address(0), object.image.byteCount)
   }
 
-  var identifier: Int32 { Int32(truncatingIfNeeded: set.image.load(Header.identifier)) }
-  var key: Int32 { Int32(truncatingIfNeeded: set.image.load(Header.key)) }
+  var identifier: Int32 { object.identifier }
+  var key: Int32 { object.key }
 
   var creatorIsGone: Bool {
     LinuxHost().processIsGone(
-      pid: UInt32(truncatingIfNeeded: set.image.load(Header.creator)),
-      startTime: set.image.load(Header.creatorStart))
+      pid: UInt32(truncatingIfNeeded: object.image.load(Header.creator)),
+      startTime: object.image.load(Header.creatorStart))
   }
 }

@@ -9,7 +9,7 @@ public struct NamespaceState {
   /// Handles by index. An entry is changed under the process's lock and read without it. A fork wipes
   /// it: a child must not use its parent's mappings, which may become another set's (`Spare.swift`).
   // SAFETY: maps 32768 pointers for the life of the process.
-  let table: UnsafeMutablePointer<UnsafeMutablePointer<Handle>?>
+  let table: UnsafeMutablePointer<UnsafeMutablePointer<Handle<SemaphoreSet>>?>
   /// The directory's path, terminated.
   let path: UnsafePointer<CChar>
   /// `sequence`: where the next identifier comes from (`Allocation.swift`).
@@ -22,7 +22,7 @@ public struct NamespaceState {
   /// A hint, changed without a lock.
   var near: UnsafeMutableRawPointer
   /// Fresh handles are taken from here.
-  let pool: UnsafeMutablePointer<Handle>
+  let pool: UnsafeMutablePointer<Handle<SemaphoreSet>>
   /// What else a fork wipes.
   let recent: UnsafeMutablePointer<Recent>
   /// A fork does wipe it.
@@ -32,9 +32,9 @@ public struct NamespaceState {
 /// What a process has in hand. All zeros at the start and after a fork. Under the process's lock.
 @unsafe
 struct Recent {
-  /// Handles of the pool that were given out, and those of them that came back.
-  var pooled = 0
-  var free: UnsafeMutablePointer<Handle>?
+  /// Handles of each kind's pool that were given out, and those of them that came back.
+  var pooled = InlineArray<3, Int>(repeating: 0)
+  var free = unsafe InlineArray<3, UnsafeMutableRawPointer?>(repeating: nil)
   /// See `Spare.swift`.
   var spare: UnsafeMutableRawPointer?
   var spareSemaphoreCount = 0
@@ -58,7 +58,7 @@ public struct Namespace: @unchecked Sendable {
   var isShared: Bool { unsafe state.pointee.isShared }
   var recent: UnsafeMutablePointer<Recent> { unsafe state.pointee.recent }
 
-  /// Maps a set's image; nil when refused.
+  /// Maps an object's image; nil when refused.
   func mapImage(_ descriptor: Int, _ byteCount: Int) -> UnsafeMutableRawPointer? {
     // SAFETY: only an address to try, and never one that is in use.
     let near = unsafe state.pointee.near
@@ -68,12 +68,12 @@ public struct Namespace: @unchecked Sendable {
   }
 
   /// Unmaps what `mapImage` mapped, used no more.
-  func unmapImage(_ set: SemaphoreSet) {
-    let memory = unsafe set.image.address(0)
-    unsafe Kernel.unmap(memory, set.image.byteCount)
+  func unmapImage<Object: StoredObject>(_ object: Object) {
+    let memory = unsafe object.image.address(0)
+    unsafe Kernel.unmap(memory, object.image.byteCount)
     // SAFETY: as above.
     let near = unsafe state.pointee.near
-    if unsafe memory + set.image.byteCount == near { unsafe state.pointee.near = memory }
+    if unsafe memory + object.image.byteCount == near { unsafe state.pointee.near = memory }
   }
 
   /// The namespace of the environment (`OMEGA_IPC_NAMESPACE`), else the user's own; opened at the
@@ -126,7 +126,7 @@ public struct Namespace: @unchecked Sendable {
     guard let mode = unsafe trustworthyMode(path, kind) else { throw .accessDenied }
     let stateBytes = 8192
     let tableBytes = 8 * Limit.indices
-    let poolBytes = unsafe MemoryLayout<Handle>.stride * poolCount
+    let poolBytes = unsafe MemoryLayout<Handle<SemaphoreSet>>.stride * poolCount
     let recentBytes = 4096
     let wipedBytes = tableBytes + recentBytes
     let allBytes = stateBytes + wipedBytes + (poolBytes + 4095) / 4096 * 4096
@@ -141,11 +141,12 @@ public struct Namespace: @unchecked Sendable {
     unsafe state.initialize(
       to: NamespaceState(
         table: (memory + stateBytes).assumingMemoryBound(
-          to: UnsafeMutablePointer<Handle>?.self),
+          to: UnsafeMutablePointer<Handle<SemaphoreSet>>?.self),
         path: UnsafePointer(copy), sequence: sequence,
         limits: NamespaceLimits.read(UnsafePointer(copy)), isShared: mode & 0o022 != 0,
         near: memory + allBytes,
-        pool: (memory + stateBytes + wipedBytes).assumingMemoryBound(to: Handle.self),
+        pool: (memory + stateBytes + wipedBytes).assumingMemoryBound(
+          to: Handle<SemaphoreSet>.self),
         recent: (memory + stateBytes + tableBytes).assumingMemoryBound(to: Recent.self),
         mayRenew: wipes == 0))
     return unsafe Namespace(state)

@@ -1,14 +1,18 @@
 import COmegaLinux
 
-/// The kinds of object, and how their files are called: `sem.00042`, and for an object with a key a
+/// The kinds of object, and how their files are called: `sem.00042` (`msg`, `shm`), and for an object with a key a
 /// symbolic link `sem.key.51000001` whose text is the identifier and the size, `1376298.3`. Everybody may
 /// read a link's text, and making one is atomic. For `sem.00042.id` see `PublicStatus.swift`.
 public enum ObjectKind: Sendable {
   case semaphores
+  case queues
+  case segments
 
   var prefix: StaticString {
     switch self {
     case .semaphores: "sem"
+    case .queues: "msg"
+    case .segments: "shm"
     }
   }
 }

@@ -13,11 +13,11 @@ import OmegaEngine
 /// shows 0 to those who may not open the image.
 extension Namespace {
   /// The public status of the set at an index; nil when there is none that can be believed.
-  public func publicStatus(index: Int) -> SetStatus? {
-    guard let file = lookUp(.semaphores, index: index) else { return nil }
+  public func publicStatus(_ kind: ObjectKind, index: Int) -> PublicStatus? {
+    guard let file = lookUp(kind, index: index) else { return nil }
     var raw = omega_file_status()
     // SAFETY: the namespace's path lives as long as the process, the structure outlives the call.
-    var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
+    var path = unsafe Path(self.path, statusOf: kind, index: index)
     guard unsafe path.withText({ unsafe omega_lstat($0, &raw) }) == 0 else { return nil }
     let owner = FileStatus(raw).uid
     var numbers = InlineArray<9, UInt64>(repeating: 0)
@@ -34,20 +34,21 @@ extension Namespace {
     guard file.uid == 0 || permissions.uid == file.uid || permissions.cuid == file.uid else {
       return nil
     }
-    return SetStatus(
+    return PublicStatus(
       identifier: identifier, key: Int32(truncatingIfNeeded: numbers[2]), permissions: permissions,
-      semaphoreCount: file.size, otime: 0, ctime: Int64(truncatingIfNeeded: numbers[8]))
+      size: file.size, ctime: Int64(truncatingIfNeeded: numbers[8]))
   }
 
   /// Makes the public status of a new set.
-  func publishNewStatus(_ set: SemaphoreSet) {
+  func publishNewStatus<Object: StoredObject>(_ object: Object) {
     guard isShared else { return }
-    // Under the lock of a live set: nobody removes it meanwhile.
-    try? set.snapshot(LinuxHost()) { set in
-      let status = set.statusNow()
+    // Under the lock of a live object: nobody removes it meanwhile.
+    try? object.holdStill(LinuxHost()) {
+      let kind = Object.kind
+      let status = PublicStatus(object)
       let index = Int(status.identifier) & 0x7FFF
       // SAFETY: the namespace's path lives as long as the process.
-      var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
+      var path = unsafe Path(self.path, statusOf: kind, index: index)
       unsafe path.withText { path in
         if unsafe makeLink(path, Namespace.numbers(status)) != -17 { return }
         // What a dead set has left.
@@ -58,29 +59,30 @@ extension Namespace {
   }
 
   /// Replaces the public status of a live set, and lets its file follow owner and mode.
-  func publishStatus(_ set: SemaphoreSet, inode: UInt64) {
+  func publishStatus<Object: StoredObject>(_ object: Object, inode: UInt64) {
     guard isShared else { return }
-    // Under the lock of a live set, so that the last change comes last.
-    try? set.snapshot(LinuxHost()) { set in
-      let status = set.statusNow()
+    // Under the lock of a live object, so that the last change comes last.
+    try? object.holdStill(LinuxHost()) {
+      let kind = Object.kind
+      let status = PublicStatus(object)
       let index = Int(status.identifier) & 0x7FFF
       let permissions = status.permissions
-      _ = changeFile(index: index, inode: inode, permissions)
+      _ = changeFile(kind, index: index, inode: inode, permissions)
       // The owner must be able to remove the key's link in a sticky directory.
-      if lookUp(.semaphores, key: status.key)?.identifier == status.identifier {
+      if lookUp(kind, key: status.key)?.identifier == status.identifier {
         // SAFETY: the namespace's path lives as long as the process.
-        var link = unsafe Path(path, .semaphores, key: status.key)
+        var link = unsafe Path(path, kind, key: status.key)
         unsafe link.withText { unsafe followOwner($0, permissions) }
       }
-      replaceStatus(status, index: index)
+      replaceStatus(kind, status, index: index)
     }
   }
 
   /// Renamed into place, so that a reader finds the old text or the new one.
-  private func replaceStatus(_ status: SetStatus, index: Int) {
+  private func replaceStatus(_ kind: ObjectKind, _ status: PublicStatus, index: Int) {
     // SAFETY: as above.
-    var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
-    var fresh = unsafe Path(self.path, statusOf: .semaphores, index: index, suffix: ".new")
+    var path = unsafe Path(self.path, statusOf: kind, index: index)
+    var fresh = unsafe Path(self.path, statusOf: kind, index: index, suffix: ".new")
     // What a death left under the name.
     _ = unsafe fresh.withText { unsafe Kernel.unlink($0) }
     guard unsafe fresh.withText({ unsafe makeLink($0, Namespace.numbers(status)) }) == 0 else {
@@ -94,17 +96,17 @@ extension Namespace {
   }
 
   /// Removes the public status if it is this set's. Only under its lock, while it has its name.
-  func withdrawStatus(_ identifier: Int32) {
+  func withdrawStatus(_ kind: ObjectKind, _ identifier: Int32) {
     let index = Int(identifier) & 0x7FFF
-    guard isShared, publicIdentifier(index: index) == identifier else { return }
+    guard isShared, publicIdentifier(kind, index: index) == identifier else { return }
     // SAFETY: as above.
-    var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
+    var path = unsafe Path(self.path, statusOf: kind, index: index)
     _ = unsafe path.withText { unsafe Kernel.unlink($0) }
   }
 
-  private func publicIdentifier(index: Int) -> Int32? {
+  private func publicIdentifier(_ kind: ObjectKind, index: Int) -> Int32? {
     // SAFETY: as above.
-    var path = unsafe Path(self.path, statusOf: .semaphores, index: index)
+    var path = unsafe Path(self.path, statusOf: kind, index: index)
     var numbers = InlineArray<9, UInt64>(repeating: 0)
     guard unsafe path.withText({ unsafe readLink($0, &numbers) }) else { return nil }
     return Int32(exactly: numbers[0])
@@ -118,13 +120,50 @@ extension Namespace {
     _ = unsafe Kernel.changeLinkOwner(path, permissions.uid, permissions.gid)
   }
 
-  private static func numbers(_ status: SetStatus) -> InlineArray<9, UInt64> {
+  private static func numbers(_ status: PublicStatus) -> InlineArray<9, UInt64> {
     let permissions = status.permissions
     return [
-      UInt64(UInt32(bitPattern: status.identifier)), UInt64(status.semaphoreCount),
+      UInt64(UInt32(bitPattern: status.identifier)), UInt64(status.size),
       UInt64(UInt32(bitPattern: status.key)), UInt64(permissions.uid), UInt64(permissions.gid),
       UInt64(permissions.cuid), UInt64(permissions.cgid), UInt64(permissions.mode),
       UInt64(max(0, status.ctime)),
     ]
+  }
+}
+
+/// What a public status tells.
+public struct PublicStatus: Sendable {
+  public var identifier: Int32
+  public var key: Int32
+  public var permissions: Permissions
+  /// Semaphores, or bytes.
+  public var size: Int
+  public var ctime: Int64
+
+  fileprivate init(
+    identifier: Int32, key: Int32, permissions: Permissions, size: Int, ctime: Int64
+  ) {
+    self.identifier = identifier
+    self.key = key
+    self.permissions = permissions
+    self.size = size
+    self.ctime = ctime
+  }
+
+  init<Object: IPCObject>(_ object: Object) {
+    self.init(
+      identifier: object.identifier, key: object.key, permissions: object.permissions,
+      size: Int(truncatingIfNeeded: object.image.load(Header.parameter)),
+      ctime: Int64(bitPattern: object.image.load(Header.ctime)))
+  }
+}
+
+extension Namespace {
+  /// The status of a set that may not be opened: its last operation's time is not known.
+  public func publicSetStatus(index: Int) -> SetStatus? {
+    guard let status = publicStatus(.semaphores, index: index) else { return nil }
+    return SetStatus(
+      identifier: status.identifier, key: status.key, permissions: status.permissions,
+      semaphoreCount: status.size, otime: 0, ctime: status.ctime)
   }
 }

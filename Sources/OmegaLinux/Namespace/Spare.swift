@@ -86,7 +86,7 @@ extension Namespace {
     guard unsafe recent.pointee.spareInode == handle.pointee.inode else { return false }
     let set = unsafe handle.pointee.set
     guard unsafe handle.pointee.isMaker != 0 && recent.pointee.spare == nil,
-      SetState.of(set.stateWord) == SetState.removed, mayBeSpare(set)
+      ObjectState.of(set.stateWord) == ObjectState.removed, mayBeSpare(set)
     else {
       dropSpareName(inode: unsafe handle.pointee.inode)
       return false
@@ -109,32 +109,33 @@ extension Namespace {
   /// fits. `reserved` gets the identifier that was reserved in vain.
   func createFromSpare(
     _ layout: SetLayout, _ header: inout NewHeader, _ reserved: inout Int32?
-  ) -> ImageFile? {
+  ) -> ImageFile<SemaphoreSet>? {
     guard unsafe recent.pointee.spareSemaphoreCount == layout.semaphoreCount,
       let memory = unsafe omega_take(&recent.pointee.spare)
     else { return nil }
     // From here on the spare image is ours, and nobody else gives the process another one.
     let image = unsafe Image(base: memory, byteCount: layout.byteCount)
     let file = ImageFile(
-      set: SemaphoreSet(image: image, layout: layout), inode: unsafe recent.pointee.spareInode)
+      object: SemaphoreSet(image: image, layout: layout), inode: unsafe recent.pointee.spareInode)
     // The number again: another thread may have changed the image before we took it.
-    guard unsafe recent.pointee.spareSemaphoreCount == layout.semaphoreCount, header.fits(file.set)
+    guard unsafe recent.pointee.spareSemaphoreCount == layout.semaphoreCount,
+      header.fits(file.object)
     else {
       unsafe omega_publish(&recent.pointee.spare, memory)
       return nil
     }
-    header.identifier = reserveIdentifier()
-    let isRenewed = file.set.renew(LinuxHost()) { header[$0] }
+    header.identifier = reserveIdentifier(.semaphores)
+    let isRenewed = file.object.renew(LinuxHost()) { header[$0] }
     if isRenewed && linkSpare(file) { return file }
     reserved = isRenewed ? file.identifier : header.identifier
     dropSpareName(inode: file.inode)
-    unmapImage(file.set)
+    unmapImage(file.object)
     return nil
   }
 
   /// Gives the renewed image its name by index, perhaps with a later identifier.
   @inline(never)
-  private func linkSpare(_ file: ImageFile) -> Bool {
+  private func linkSpare(_ file: ImageFile<SemaphoreSet>) -> Bool {
     var spare = unsafe Path(path, spare: spareSlot)
     for taken in 1...64 {
       let index = Int(file.identifier) & 0x7FFF
@@ -150,9 +151,9 @@ extension Namespace {
         return false
       }
       guard linked == -17 else { return false }
-      reapUnfinished(index: index)
-      let next = reserveIdentifier(taken: taken)
-      file.set.image.store(UInt64(UInt32(bitPattern: next)), Header.identifier)
+      reapUnfinished(SemaphoreSet.self, index: index)
+      let next = reserveIdentifier(.semaphores, taken: taken)
+      file.object.image.store(UInt64(UInt32(bitPattern: next)), Header.identifier)
     }
     return false
   }

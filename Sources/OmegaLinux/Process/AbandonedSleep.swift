@@ -37,7 +37,7 @@ extension Namespace {
       unsafe omega_set_pending(head, thread.pointee.sleep_pending)
     }
     guard let raw = unsafe thread.pointee.sleep_handle else { return }
-    let handle = unsafe raw.assumingMemoryBound(to: Handle.self)
+    let handle = unsafe raw.assumingMemoryBound(to: Handle<SemaphoreSet>.self)
     if unsafe thread.pointee.pid == omega_identity().pointee.pid {
       try? unsafe handle.pointee.set.abandon(LinuxHost(), slot: Int(thread.pointee.sleep_slot))
       unsafe leave(handle)

@@ -2,15 +2,15 @@ import COmegaLinux
 import OmegaEngine
 
 extension Namespace {
-  /// Throws EACCES unless the process has the bits (`Permissions.read`, `.alter`) on the set. The
-  /// answer is kept until the set's permissions or the process's credentials change.
-  func authorize(_ handle: HandlePointer, _ wanted: UInt32) throws(Errno) {
+  /// Throws EACCES unless the process has the bits (`Permissions.read`, `.alter`) on the object. The
+  /// answer is kept until the object's permissions or the process's credentials change.
+  func authorize<Object>(_ handle: ObjectHandle<Object>, _ wanted: UInt32) throws(Errno) {
     // SAFETY: the handle is entered. Two threads that decide at once decide alike.
-    let set = unsafe handle.pointee.set
-    let state = set.stateWord
+    let object = unsafe handle.pointee.object
+    let state = object.stateWord
     let generation = omega_credentials()
     if unsafe handle.pointee.state != state || handle.pointee.generation != generation {
-      let granted = Credentials().granted(set.permissions)
+      let granted = Credentials().granted(object.permissions)
       unsafe handle.pointee.granted = granted
       unsafe handle.pointee.generation = generation
       unsafe withUnsafeMutablePointer(to: &handle.pointee.state) {
@@ -36,18 +36,20 @@ extension Namespace {
   }
 
   /// Makes sure that the process has a member slot, armed, with an undo record if it needs one.
-  func claim(_ handle: HandlePointer, _ host: LinuxHost, _ use: MemberUse) throws(Errno) {
+  func claim<Object>(
+    _ handle: ObjectHandle<Object>, _ host: LinuxHost, _ use: MemberUse
+  ) throws(Errno) {
     // SAFETY: the handle is entered. Two threads that claim at once find the same slot.
-    let set = unsafe handle.pointee.set
+    let object = unsafe handle.pointee.object
     let isOurs = unsafe handle.pointee.memberPid == host.pid
     let hasRecord = unsafe handle.pointee.hasRecord != 0
-    if isOurs && set.isArmed(Int(unsafe handle.pointee.member))
+    if isOurs && object.isArmed(Int(unsafe handle.pointee.member))
       && (use == .sleeping || hasRecord)
     {
       return
     }
     let known = isOurs ? Int(unsafe handle.pointee.member) : -1
-    let slot = try set.claimMember(host, known: known, undo: use)
+    let slot = try object.claimMember(host, known: known, undo: use)
     if !isOurs {
       unsafe handle.pointee.hasRecord = 0
       unsafe handle.pointee.undoBusy = 0
@@ -55,7 +57,7 @@ extension Namespace {
     }
     unsafe handle.pointee.member = Int32(slot)
     if use == .undo { unsafe handle.pointee.hasRecord = 1 }
-    if set.isArmed(slot, by: host.tid) { unsafe handle.pointee.armedBy = host.tid }
+    if object.isArmed(slot, by: host.tid) { unsafe handle.pointee.armedBy = host.tid }
     // Last: the fast path takes the words above for ours when it sees our pid.
     unsafe withUnsafeMutablePointer(to: &handle.pointee.memberPid) {
       unsafe omega_store_pid($0, host.pid)

@@ -1,13 +1,13 @@
 import COmegaLinux
 import OmegaEngine
 
-/// What a process keeps about a set it uses: the mapping, and the answers that need not be asked anew.
+/// What a process keeps about an object it uses: the mapping, and the answers that need not be asked anew.
 ///
 /// Changed under the process's lock, except for the words that say otherwise. Handles are never
-/// returned to the system, so a stale pointer is at worst a handle of another set, which `tag` tells.
+/// returned to the system, so a stale pointer is at worst a handle of another object, which `tag` tells.
 @unsafe
-struct Handle {
-  /// 1 + identifier of the set, 0 for none. Published last, with release.
+struct Handle<Object: StoredObject> {
+  /// 1 + identifier of the object, 0 for none. Published last, with release.
   var tag: UInt32 = 0
   /// Calls that are inside (`enter` and `leave`); a mapping goes away only without users.
   var users: Int32 = 0
@@ -24,27 +24,33 @@ struct Handle {
   var undoBusy: UInt32 = 0
   /// How long spinning has paid lately, in turns.
   var spin: Int32 = 0
-  /// The set was removed while users were inside: the last one out unmaps it.
+  /// The object was removed while users were inside: the last one out unmaps it.
   var retired: UInt32 = 0
   /// The thread whose robust list holds the member's life word, 0 for none.
   var armedBy: UInt32 = 0
-  /// This process made the set: nobody else has this mapping. 0 or 1.
+  /// This process made the object: nobody else has this mapping. 0 or 1.
   var isMaker: UInt32 = 0
   var inode: UInt64 = 0
-  var set: SemaphoreSet
+  var object: Object
   var next: UnsafeMutablePointer<Handle>?
 }
 
-typealias HandlePointer = UnsafeMutablePointer<Handle>
+typealias ObjectHandle<Object: StoredObject> = UnsafeMutablePointer<Handle<Object>>
+typealias HandlePointer = ObjectHandle<SemaphoreSet>
 
 extension Namespace {
   /// The handle of an identifier that is mapped already, entered; nil sends the caller to `open`.
   @inline(__always)
   func enter(_ identifier: Int32) -> HandlePointer? {
+    unsafe enter(identifier, SemaphoreSet.self)
+  }
+
+  @inline(__always)
+  func enter<Object>(_ identifier: Int32, _ kind: Object.Type) -> ObjectHandle<Object>? {
     // SAFETY: the table has an entry for every index, and handles are never freed.
-    let entry = unsafe state.pointee.table + Int(identifier & 0x7FFF)
+    let entry = unsafe Object.table(state) + Int(identifier & 0x7FFF)
     guard let handle = unsafe entry.pointee else { return nil }
-    unsafe Handle.addUser(handle, 1)
+    unsafe Handle<Object>.addUser(handle, 1)
     // Looked at again after the count: whoever retires a handle takes it out of the table first and
     // looks at the count then, so one of the two sees the other.
     if unsafe entry.pointee == handle && handle.pointee.tag == UInt32(bitPattern: identifier) &+ 1 {
@@ -55,19 +61,19 @@ extension Namespace {
   }
 
   @inline(__always)
-  func leave(_ handle: HandlePointer) {
+  func leave<Object>(_ handle: ObjectHandle<Object>) {
     // SAFETY: the caller entered it.
-    unsafe Handle.addUser(handle, -1)
+    unsafe Handle<Object>.addUser(handle, -1)
     if unsafe handle.pointee.retired != 0 { unsafe releaseRetired(handle) }
   }
 
-  /// Takes a removed set out of the table; its memory goes when the last user leaves.
+  /// Takes a removed object out of the table; its memory goes when the last user leaves.
   @inline(never)
-  func retire(_ handle: HandlePointer) {
+  func retire<Object>(_ handle: ObjectHandle<Object>) {
     let token = omega_lock_process()
     // SAFETY: under the process's lock; the caller has entered the handle, so it cannot go yet.
     let index = Int(unsafe handle.pointee.tag &- 1) & 0x7FFF
-    let entry = unsafe state.pointee.table + index
+    let entry = unsafe Object.table(state) + index
     if unsafe entry.pointee == handle {
       unsafe entry.pointee = nil
       unsafe handle.pointee.retired = 1
@@ -76,12 +82,14 @@ extension Namespace {
   }
 
   @inline(never)
-  private func releaseRetired(_ handle: HandlePointer) {
+  private func releaseRetired<Object>(_ handle: ObjectHandle<Object>) {
     let token = omega_lock_process()
     defer { omega_unlock_process(token) }
     // SAFETY: under the process's lock, out of the table and without users: nobody else has it.
-    guard unsafe handle.pointee.retired != 0 && Handle.userCount(handle) == 0 else { return }
-    let set = unsafe handle.pointee.set
+    guard unsafe handle.pointee.retired != 0 && Handle<Object>.userCount(handle) == 0 else {
+      return
+    }
+    let object = unsafe handle.pointee.object
     let pid = unsafe omega_identity().pointee.pid
     if unsafe handle.pointee.armedBy != 0 && handle.pointee.memberPid == pid {
       // The robust list's entry stands in the mapping. Where it cannot be taken out, the mapping stays.
@@ -89,14 +97,15 @@ extension Namespace {
     }
     unsafe handle.pointee.retired = 0
     unsafe handle.pointee.tag = 0
-    if unsafe !keepSpare(handle) { unmapImage(set) }
-    unsafe handle.pointee.next = recent.pointee.free
-    unsafe recent.pointee.free = handle
+    if unsafe !Object.keepImage(self, handle) { unmapImage(object) }
+    unsafe handle.pointee.next = recent.pointee.free[Object.kind.number]?.assumingMemoryBound(
+      to: Handle<Object>.self)
+    unsafe recent.pointee.free[Object.kind.number] = UnsafeMutableRawPointer(handle)
   }
 
   /// Takes a handle's life word out of the robust list of the thread that put it there. False on
   /// another thread, and when its neighbours are not entries of ours, or the links were scribbled on.
-  private func disarm(_ handle: HandlePointer) -> Bool {
+  private func disarm<Object>(_ handle: ObjectHandle<Object>) -> Bool {
     // SAFETY: under the process's lock. Links are followed only to the list's head or to words of
     // handles that this thread armed, whose mappings stay.
     guard unsafe handle.pointee.armedBy == omega_thread().pointee.tid,
@@ -110,21 +119,26 @@ extension Namespace {
     return unsafe omega_robust_remove(life, previous, next) != 0
   }
 
-  private static func lifeWord(_ handle: HandlePointer) -> UnsafeMutableRawPointer {
+  private static func lifeWord<Object>(_ handle: ObjectHandle<Object>) -> UnsafeMutableRawPointer {
     // SAFETY: a word of a mapping that lives as long as the handle is in use.
-    let set = unsafe handle.pointee.set
-    return unsafe set.image.address(
-      set.layout.member(Int(handle.pointee.member)) &+ Member.life)
+    let object = unsafe handle.pointee.object
+    return unsafe object.image.address(
+      object.frame.member(Int(handle.pointee.member)) &+ Member.life)
   }
 
   /// Whether an address is this list's head or a node that this thread put into it.
   private func isLink(_ address: UInt, _ head: UnsafeMutablePointer<omega_robust_head>) -> Bool {
     // SAFETY: only numbers are compared.
     if address == UInt(bitPattern: head) { return true }
+    return isLink(address, SemaphoreSet.self)
+  }
+
+  private func isLink<Object: StoredObject>(_ address: UInt, _ kind: Object.Type) -> Bool {
+    // SAFETY: only numbers are compared.
     let tid = unsafe omega_thread().pointee.tid
     let pid = unsafe omega_identity().pointee.pid
-    for index in 0..<(unsafe recent.pointee.pooled) {
-      let handle = unsafe state.pointee.pool + index
+    for index in 0..<(unsafe recent.pointee.pooled[Object.kind.number]) {
+      let handle = unsafe Object.pool(state) + index
       if unsafe handle.pointee.tag != 0 && handle.pointee.armedBy == tid
         && handle.pointee.memberPid == pid
         && UInt(bitPattern: Namespace.lifeWord(handle)) &+ 32 == address
@@ -136,16 +150,26 @@ extension Namespace {
   }
 
   /// A fresh handle; nil when 36,000 are in use. Under the process's lock.
-  func newHandle() -> HandlePointer? {
+  func newHandle<Object>(_ kind: Object.Type) -> ObjectHandle<Object>? {
     // SAFETY: under the process's lock; the pool has `poolCount` places.
-    if let handle = unsafe recent.pointee.free {
-      unsafe recent.pointee.free = handle.pointee.next
+    let number = Object.kind.number
+    if let raw = unsafe recent.pointee.free[number] {
+      let handle = unsafe raw.assumingMemoryBound(to: Handle<Object>.self)
+      unsafe recent.pointee.free[number] = unsafe handle.pointee.next.map {
+        UnsafeMutableRawPointer($0)
+      }
       return unsafe handle
     }
-    let used = unsafe recent.pointee.pooled
+    let used = unsafe recent.pointee.pooled[number]
     guard used < Namespace.poolCount else { return nil }
-    unsafe recent.pointee.pooled = used + 1
-    return unsafe state.pointee.pool + used
+    unsafe recent.pointee.pooled[number] = used + 1
+    return unsafe Object.pool(state) + used
+  }
+}
+
+extension Handle where Object == SemaphoreSet {
+  var set: SemaphoreSet {
+    @inline(__always) get { unsafe object }
   }
 }
 
@@ -153,7 +177,7 @@ extension Handle {
   /// Counts users: a plain addition in a process of one thread, where only signal handlers come in
   /// between and these end first; otherwise atomic and ordered before the second look at the table.
   @inline(__always)
-  static func addUser(_ handle: HandlePointer, _ change: Int32) {
+  static func addUser(_ handle: ObjectHandle<Object>, _ change: Int32) {
     if omega_single_threaded() != 0 {
       // SAFETY: handles are never freed.
       unsafe handle.pointee.users &+= change
@@ -164,7 +188,7 @@ extension Handle {
     }
   }
 
-  static func userCount(_ handle: HandlePointer) -> Int32 {
+  static func userCount(_ handle: ObjectHandle<Object>) -> Int32 {
     // SAFETY: as above.
     unsafe withUnsafeMutablePointer(to: &handle.pointee.users) { unsafe omega_add_users($0, 0) }
   }

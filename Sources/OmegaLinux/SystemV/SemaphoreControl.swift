@@ -171,7 +171,9 @@ extension Namespace {
     permissions.gid = gid
     permissions.mode = mode
     let index = Int(identifier) & 0x7FFF
-    guard changeFile(index: index, inode: inode, permissions) else { throw .notPermitted }
+    guard changeFile(.semaphores, index: index, inode: inode, permissions) else {
+      throw .notPermitted
+    }
     try set.setPermissions(LinuxHost(), uid: uid, gid: gid, mode: mode)
     publishStatus(set, inode: inode)
     return 0
@@ -234,7 +236,7 @@ extension Namespace {
     } catch  where error == .accessDenied {
       if command == Command.semaphoreStat {
         status = try readableStatus(index: index)
-      } else if let known = publicStatus(index: index) {
+      } else if let known = publicSetStatus(index: index) {
         status = known
       } else {
         throw error
@@ -251,7 +253,7 @@ extension Namespace {
   /// The public status of a set that may not be opened, if its permissions grant reading even so: the
   /// file has one owner and one group, the set an owner and a creator.
   private func readableStatus(index: Int) throws(Errno) -> SetStatus {
-    guard let status = publicStatus(index: index),
+    guard let status = publicSetStatus(index: index),
       Credentials().granted(status.permissions) & Permissions.read != 0
     else { throw .accessDenied }
     return status
@@ -277,14 +279,14 @@ extension Namespace {
   /// Fills a `struct seminfo`; returns the highest index in use.
   private func info(_ command: Int32, _ memory: UserMemory) throws(Errno) -> Int32 {
     let out = try memory.writable(Int(omega_seminfo_size))
-    let census = census()
+    let census = census(SemaphoreSet.self)
     let limits = limits
     let inUse = command == Command.semaphoreInfo
     let fields: InlineArray<10, Int> = [
       limits.semaphoresInAll, limits.sets, limits.semaphoresInAll, limits.semaphoresInAll,
       limits.semaphoresPerSet, limits.operationsPerCall, limits.operationsPerCall,
-      inUse ? census.sets : 20, Limit.semaphoreValue,
-      inUse ? census.semaphores : Limit.adjustment,
+      inUse ? census.objects : 20, Limit.semaphoreValue,
+      inUse ? census.units : Limit.adjustment,
     ]
     for index in 0..<10 { out.store(Int32(clamping: fields[index]), 4 * index) }
     return Int32(census.highestIndex)

@@ -64,7 +64,7 @@ extension Namespace {
       if wanted == 0 { return known.identifier }
       // The file has one owner and one group, the set an owner and a creator: it may grant what the
       // file refuses.
-      guard let status = publicStatus(index: Int(known.identifier) & 0x7FFF),
+      guard let status = publicSetStatus(index: Int(known.identifier) & 0x7FFF),
         Credentials().granted(status.permissions) & wanted & 0o6 == wanted & 0o6
       else { throw error }
       return known.identifier
@@ -76,7 +76,7 @@ extension Namespace {
     let index = Int(known.identifier) & 0x7FFF
     // SAFETY: the namespace's path lives as long as the process.
     var image = unsafe Path(path, .semaphores, index: index)
-    let file = unsafe image.withText { unsafe ImageFile.open($0) }
+    let file = unsafe image.withText { unsafe ImageFile<SemaphoreSet>.open($0) }
     defer { file?.unmap() }
     if file?.identifier == known.identifier { return }
     guard file != nil || lookUp(.semaphores, index: index) == nil else { return }

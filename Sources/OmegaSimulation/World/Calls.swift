@@ -124,7 +124,8 @@ extension World {
   /// The lock-free path, as SemaphoreOperation.swift takes it; nil when it is not decided there.
   private func fast(_ operation: Operation, _ process: Int, _ host: SimulatedHost) -> Errno? {
     let semaphore = operation.semaphore
-    guard SetState.of(set.stateWord) == SetState.live, semaphore < layout.semaphoreCount else {
+    guard ObjectState.of(set.stateWord) == ObjectState.live, semaphore < layout.semaphoreCount
+    else {
       return nil
     }
     observe(process)
@@ -169,7 +170,7 @@ extension World {
   private func fastMany(_ call: Call, _ process: Int, _ host: SimulatedHost) -> Bool {
     observe(process)
     let member = state.processes[process].member
-    guard SetState.of(set.stateWord) == SetState.live, member >= 0, set.isArmed(member) else {
+    guard ObjectState.of(set.stateWord) == ObjectState.live, member >= 0, set.isArmed(member) else {
       return false
     }
     for index in 0..<call.count {

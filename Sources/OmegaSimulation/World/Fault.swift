@@ -36,10 +36,12 @@ extension World {
     case .forgetsServing:
       return offset == Header.needsServe && value != 0
     case .losesAdjustments:
-      return offset >= layout.adjustments && offset < layout.waiters && !holdsLock(state.current)
+      return offset >= layout.adjustments && offset < layout.frame.waiters
+        && !holdsLock(state.current)
     case .losesSlowBits:
       let isWord =
-        offset >= SetLayout.headerByteCount && offset < layout.journal && offset & 63 == Cell.word
+        offset >= SetLayout.headerByteCount && offset < layout.frame.journal
+        && offset & 63 == Cell.word
       return isWord && SemaphoreWord(bits: value).isSlow
         && !SemaphoreWord(bits: image.peek(offset)).isSlow
     default:

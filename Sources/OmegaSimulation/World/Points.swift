@@ -120,20 +120,20 @@ enum AccessClass {
 
   static func of(_ offset: Int, _ layout: SetLayout) -> AccessClass {
     if offset < SetLayout.headerByteCount { return ofHeader(offset) }
-    if offset < layout.journal {
+    if offset < layout.frame.journal {
       switch (offset - SetLayout.headerByteCount) & 63 {
       case Cell.word, Cell.undoEpoch: return .shared
       case Cell.otime: return .time
       default: return .ownersOnly
       }
     }
-    if offset < layout.members { return .ownersOnly }
+    if offset < layout.frame.members { return .ownersOnly }
     if offset < layout.descriptors {
-      return (offset - layout.members) & 63 == Member.record ? .ownersOnly : .shared
+      return (offset - layout.frame.members) & 63 == Member.record ? .ownersOnly : .shared
     }
-    if offset < layout.waiters { return .shared }
+    if offset < layout.frame.waiters { return .shared }
     if offset < layout.longOperations {
-      switch (offset - layout.waiters) & 255 {
+      switch (offset - layout.frame.waiters) & 255 {
       case Waiter.futex, Waiter.status, Waiter.owner, Waiter.shape, Waiter.armedSequence,
         Waiter.life, Waiter.operations...:
         return .shared

@@ -44,7 +44,7 @@ extension SetRow {
       permissions = Permissions(
         uid: set.uid, gid: set.gid, cuid: set.uid, cgid: set.gid, mode: set.mode)
       // A shared namespace tells more; only the times of operations stay unknown.
-      if let status = namespace.publicStatus(index: index) {
+      if let status = namespace.publicSetStatus(index: index) {
         fill(status)
         otime = nil
       }

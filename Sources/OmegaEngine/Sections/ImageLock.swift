@@ -9,7 +9,7 @@
 ///
 /// The word stands in the owner's robust list as the pending operation (`Host.protect`), so the
 /// kernel marks it at the owner's death and wakes a waiter, who repairs the image from the journal.
-struct SetLock<H: Host> {
+struct ImageLock<H: Host> {
   enum Acquired { case clean, fromDead }
 
   /// Bounded waits for one owner, and for all together, before the lock is called damaged: a scribbled
