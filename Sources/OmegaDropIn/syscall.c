@@ -11,8 +11,10 @@ void omega_dropin_unshared(void);
 int semget(int key, int count, int flags);
 int semop(int id, void *operations, size_t count);
 int semtimedop(int id, void *operations, size_t count, void *timeout);
+int omega_dropin_opened(int fd, const char *path, int flags);
 
-// A direct system call for semaphores comes to us; any other goes to the kernel as libc would send it.
+// A direct system call for semaphores comes to us; any other goes to the kernel as libc would send it,
+// and an open is looked at afterwards.
 EXPORT long syscall(long number, ...) {
   va_list list;
   va_start(list, number);
@@ -31,8 +33,12 @@ EXPORT long syscall(long number, ...) {
   long result = omega_syscall6(number, a, b, c, d, e, f);
   if (result < 0 && result > -4096) {
     omega_set_errno((int)-result);
-    return -1;
+    result = -1;
   }
-  if (number == SYS_unshare && (a & (0x00040000 | 0x08000000))) omega_dropin_unshared();
+  if (number == SYS_openat) return omega_dropin_opened((int)result, (const char *)b, (int)c);
+#ifdef SYS_open
+  if (number == SYS_open) return omega_dropin_opened((int)result, (const char *)a, (int)b);
+#endif
+  if (result == 0 && number == SYS_unshare && (a & (0x00040000 | 0x08000000))) omega_dropin_unshared();
   return result;
 }

@@ -61,6 +61,7 @@ enum omega_call {
   omega_call_linkat = SYS_linkat,
   omega_call_unlinkat = SYS_unlinkat,
   omega_call_mkdirat = SYS_mkdirat,
+  omega_call_memfd_create = SYS_memfd_create,
   omega_call_fchmod = SYS_fchmod,
   omega_call_fchown = SYS_fchown,
   omega_call_getdents = SYS_getdents64,

@@ -226,6 +226,13 @@ extension Namespace {
   private func stat(
     index: Int, _ command: Int32, _ memory: UserMemory
   ) throws(Errno) -> Int32 {
+    let status = try status(index: index, command)
+    try Namespace.store(status, memory)
+    return status.identifier
+  }
+
+  /// What SEM_STAT or SEM_STAT_ANY tell of the set at an index.
+  func status(index: Int, _ command: Int32) throws(Errno) -> SetStatus {
     let status: SetStatus
     do throws(Errno) {
       let handle = unsafe try handle(index: index)
@@ -246,8 +253,7 @@ extension Namespace {
     }
     // What a peer may have scribbled must not be taken for another set's, or for an errno.
     guard status.identifier >= 0 && Int(status.identifier) & 0x7FFF == index else { throw .invalid }
-    try Namespace.store(status, memory)
-    return status.identifier
+    return status
   }
 
   /// The public status of a set that may not be opened, if its permissions grant reading even so: the

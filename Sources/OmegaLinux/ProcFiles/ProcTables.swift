@@ -1,0 +1,55 @@
+import OmegaEngine
+
+/// The tables of `/proc/sysvipc`: a header and a line for each object, by ascending index. Everybody
+/// sees every object. Headers and widths are the kernel's, byte by byte (`sysvipc_sem_proc_show` and its
+/// like in ipc/sem.c, ipc/msg.c, ipc/shm.c); programs read the columns in this order.
+extension Namespace {
+  func writeSemaphores(_ text: inout ProcText) {
+    text.add(
+      "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n")
+    guard let indices = IndicesInUse(self, .semaphores) else { return text.fail(.noMemory) }
+    indices.forEach { index in
+      // Gone meanwhile, or not to be opened and without a public status.
+      guard let status = try? status(index: index, Command.semaphoreStatAny) else { return }
+      text.add(Int(status.key), width: 10)
+      text.add(UInt(status.identifier), width: 11)
+      text.addPermissions(status.permissions.mode)
+      text.add(UInt(status.semaphoreCount), width: 11)
+      text.addOwners(status.permissions)
+      text.add(seconds: status.otime)
+      text.add(seconds: status.ctime)
+      text.add("\n")
+    }
+  }
+
+  /// Only the header: there are no queues in a namespace yet.
+  func writeMessages(_ text: inout ProcText) {
+    text.add("       key      msqid perms      cbytes       qnum lspid lrpid")
+    text.add("   uid   gid  cuid  cgid      stime      rtime      ctime\n")
+    // A line: %10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10llu %10llu %10llu
+  }
+
+  /// Only the header: there are no segments in a namespace yet.
+  func writeMemory(_ text: inout ProcText) {
+    text.add("       key      shmid perms                  size  cpid  lpid nattch")
+    text.add("   uid   gid  cuid  cgid      atime      dtime      ctime")
+    text.add("                   rss                  swap\n")
+    // A line: %10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10llu %10llu %10llu %21lu %21lu
+  }
+}
+
+extension ProcText {
+  mutating func addPermissions(_ mode: UInt32) {
+    add("  ")
+    add(UInt(mode), width: 4, radix: 8)
+  }
+
+  mutating func addOwners(_ permissions: Permissions) {
+    add(UInt(permissions.uid), width: 6)
+    add(UInt(permissions.gid), width: 6)
+    add(UInt(permissions.cuid), width: 6)
+    add(UInt(permissions.cgid), width: 6)
+  }
+
+  mutating func add(seconds: Int64) { add(UInt(bitPattern: Int(seconds)), width: 11) }
+}
