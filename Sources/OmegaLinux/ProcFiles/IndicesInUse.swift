@@ -21,7 +21,7 @@ struct IndicesInUse: ~Copyable {
 
   deinit { unsafe Kernel.unmap(bits, IndicesInUse.byteCount) }
 
-  borrowing func forEach(_ body: (Int) -> Void) {
+  borrowing func visit(_ body: (Int) -> Void) {
     for start in stride(from: 0, to: Limit.indices, by: 64) {
       // SAFETY: as above.
       var word = unsafe bits.load(fromByteOffset: start / 8, as: UInt64.self)

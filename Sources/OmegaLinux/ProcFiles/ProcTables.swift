@@ -8,7 +8,7 @@ extension Namespace {
     text.add(
       "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n")
     guard let indices = IndicesInUse(self, .semaphores) else { return text.fail(.noMemory) }
-    indices.forEach { index in
+    indices.visit { index in
       // Gone meanwhile, or not to be opened and without a public status.
       guard let status = try? status(index: index, Command.semaphoreStatAny) else { return }
       text.add(Int(status.key), width: 10)
