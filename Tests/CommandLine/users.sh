@@ -45,6 +45,10 @@ test_shared_namespace() {
   in_namespace "$omega" mk -S 5 --mode 640
   as_user $first_user "$reachable" ls
   expect users-ls-foreign 0 '^0x00000000 +3 +rw-r----- +root +5 +- +- +-$'
+  # As in the kernel, everybody sees that a set is there.
+  as_user $first_user "$reachable" run --namespace "$OMEGA_NAMESPACE" -- cat /proc/sysvipc/sem
+  expect users-proc 0 '^ +1 +0 +600 +1 +0 +0 ' "^ +2 +1 +600 +2 +$first_user +$first_user " \
+    "^ +3 +2 +666 +3 +$second_user " '^ +0 +3 +640 +5 +0 +0 '
   in_namespace "$omega" rm 3
   as_user $first_user "$reachable" doctor
   expect users-doctor 0 '3 sets in order, 1 of them not yours to open'
