@@ -1,8 +1,9 @@
 // The controller's hands: starts workers, gives commands, and knows when a step has settled.
 //
 // A step has settled when every call that is out is counted as a sleeper (GETNCNT + GETZCNT over
-// all sets): results are taken first and the count is read afterwards, twice, so that neither an
-// effect in progress nor a result on its way can be missed. No time is involved but in giving up.
+// all sets; where an object does not tell, see count_asleep): results are taken first and the count
+// is read afterwards, twice, so that neither an effect in progress nor a result on its way can be
+// missed. No time is involved but in giving up.
 #include "oracle.h"
 
 #include <fcntl.h>
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -166,6 +169,7 @@ void await_death(int slot) {
   w->alive = false;
   w->dropped = w->borrowed = false;
   memset(&w->user, 0, sizeof w->user);
+  memset(w->attachments, 0, sizeof w->attachments);
   w->incarnation++;
   for (int i = 0; i < ACTORS; i++) {
     char left[sizeof(struct command) + sizeof(struct reply)];
@@ -184,12 +188,30 @@ static char thread_state(pid_t pid, pid_t tid) {
 
 // A sleeper is counted a moment before it sleeps. In the kernel a signal cannot fall between;
 // in userspace it can (as it can before the system call in any program), so signals wait for it.
-void await_asleep(int slot, int actor) {
+void await_asleep(int slot, int actor) { await_state(slot, actor, 'S'); }
+
+void await_state(int slot, int actor, char state) {
   long long end = now_ms() + world.region->patience_ms;
-  while (thread_state(world.workers[slot].pid, actor_at(slot, actor)->tid) != 'S') {
-    if (now_ms() > end) give_up("a sleeper does not sleep (it uses the processor)");
+  while (thread_state(world.workers[slot].pid, actor_at(slot, actor)->tid) != state) {
+    if (now_ms() > end)
+      give_up(state == 'S' ? "a sleeper does not sleep (it uses the processor)"
+                           : "a process does not stop");
     pause_for(slot, actor, 20 * 1000);
   }
+}
+
+// Where no object counts its sleepers: calls whose thread has taken its command and sleeps. (It may
+// also sleep because it has replied: then the result is there when results are next taken.)
+long count_asleep(void) {
+  long count = 0;
+  for (int s = 0; s < WORKERS; s++)
+    for (int i = 0; i < ACTORS; i++) {
+      const struct actor *a = actor_at(s, i);
+      int unread = 0;
+      if (!a->busy || ioctl(channel(s, i), SIOCOUTQ, &unread) != 0 || unread != 0) continue;
+      count += thread_state(world.workers[s].pid, a->tid) == 'S';
+    }
+  return count;
 }
 
 void await_thread_end(int slot, int actor) {
@@ -214,7 +236,7 @@ static void busy_and_returned(unsigned *busy, unsigned *returned) {
 }
 
 void settle(void) {
-  unsigned busy, returned, confirmed = 0;
+  unsigned busy, returned, before = 0, confirmed = 0;
   long long end = now_ms() + world.region->patience_ms;
   // The reference says how many calls come back in this step: wait for them without looking,
   // since looking at a set could itself be what sends a sleeper on its way after a death.
@@ -234,7 +256,9 @@ void settle(void) {
   while (confirmed < 2) {
     take_all();
     busy_and_returned(&busy, &returned);
-    long sleepers = count_sleepers();
+    if (busy != before) confirmed = 0;
+    before = busy;
+    long sleepers = kind->count_sleepers();
     if (sleepers == busy) {
       confirmed = busy == 0 ? 2 : confirmed + 1;
       continue;

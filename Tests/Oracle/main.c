@@ -1,9 +1,10 @@
 // One run of the oracle: for each seed a trace of the kernel and a trace of the other
 // implementation (a library to preload; the kernel again when none is given), compared.
-// This process makes no semaphore call itself.
+// This process makes no IPC call itself.
 #include "oracle.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
@@ -20,12 +21,14 @@
 #include <unistd.h>
 
 struct world world;
+const struct kind *kind;
 
 static struct {
   long first, count;
   bool verbose, ticking, together /* all seeds at the same time */, stop /* at a difference */;
   const char *preload, *directory, *name, *replay;
   unsigned patience_ms, features;
+  char without[256]; // kinds of steps that are left out, for the result
   long enough; // differences after which the rest is not run
 } options = {.enough = 10, .first = 1, .count = 1, .name = "oracle", .replay = "run",
              .patience_ms = 10000, .features = FEATURES_ALL};
@@ -53,9 +56,9 @@ static int seed_main(uint64_t seed) {
 
 static int once_main(char **arguments) {
   check_interposed();
-  struct sembuf op = {(unsigned short)atoi(arguments[3]), (short)atoi(arguments[4]),
-                      (short)atoi(arguments[5])};
-  return semop(atoi(arguments[2]), &op, 1) == 0 ? 0 : errno;
+  long what[3];
+  for (int i = 0; i < 3; i++) what[i] = atol(arguments[3 + i]);
+  return kind->once(atoi(arguments[2]), what);
 }
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk) {
@@ -64,7 +67,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 }
 
 // An own IPC namespace per seed: nothing of the machine is touched, ids start at 0, and the
-// kernel cleans up. Without the right to have one, sets are removed one by one.
+// kernel cleans up. Without the right to have one, objects are removed one by one.
 static bool can_have_namespace(void) {
   pid_t pid = fork();
   if (pid == 0) _exit(unshare(CLONE_NEWIPC) == 0 ? 0 : 1);
@@ -106,6 +109,7 @@ static void run_one(long seed, int region_fd, int reference_fd, struct region *r
     if (dup2(region_fd, REGION_FD) < 0) die("oracle: dup2");
     if (reference_fd >= 0 && dup2(reference_fd, REFERENCE_FD) < 0) die("oracle: dup2");
     setenv("OMEGA_IPC_NAMESPACE", namespace, 1);
+    setenv("ORACLE_KIND", kind->name, 1);
     if (preload != NULL) {
       setenv("LD_PRELOAD", preload, 1);
       setenv("ORACLE_LIBRARY", preload, 1);
@@ -135,14 +139,14 @@ static void run_one(long seed, int region_fd, int reference_fd, struct region *r
     region->length += (size_t)sprintf(end, "CRASH in step %u: the controller, signal %d\n",
                                       region->steps, WTERMSIG(status));
   else if (WEXITSTATUS(status) == 98) { // not a difference: nothing could be compared
-    printf("not ok %s: semop is not taken from %s\n", options.name, preload);
+    printf("not ok %s: the calls are not taken from %s\n", options.name, preload);
     nftw(namespace, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     exit(1);
   } else if (WEXITSTATUS(status) != 0)
     region->length += (size_t)sprintf(end, "the controller ended with status %d\n",
                                       WEXITSTATUS(status));
   if (!exact)
-    for (unsigned i = 0; i < region->id_count; i++) semctl(region->ids[i], 0, IPC_RMID);
+    for (unsigned i = 0; i < region->id_count; i++) kind->remove(region->ids[i]);
   nftw(namespace, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -200,7 +204,7 @@ static double seconds(void) {
 }
 
 struct totals {
-  _Atomic long done, steps, differences, without_undo, without_gift;
+  _Atomic long done, steps, differences, left_out[4];
 };
 
 static void run_seeds(long first, long count, bool exact, struct totals *totals) {
@@ -213,8 +217,7 @@ static void run_seeds(long first, long count, bool exact, struct totals *totals)
     if (options.verbose) print_lines("", other, 0, 1 << 30);
     totals->done++;
     totals->steps += kernel->steps;
-    totals->without_undo += kernel->without_undo;
-    totals->without_gift += kernel->without_gift;
+    for (int i = 0; i < 4; i++) totals->left_out[i] += kernel->left_out[i];
     totals->differences += !equal;
     if (!equal && options.stop) break;
     if (totals->differences == options.enough && seed + 1 < first + count) {
@@ -254,22 +257,29 @@ static int run_main(void) {
   bool whole = totals->done == options.count || totals->differences != 0;
   bool good = whole && totals->differences == 0;
   printf("%s %s: %ld seeds, %ld differences (%ld steps, %.1f s; seeds %ld to %ld"
-         "%s%s%s%s; left out: SEM_UNDO in %ld calls without any rights, %ld gifts of"
-         " gifts)\n",
+         "%s%s%s%s; left out:",
          good ? "ok" : "not ok", options.name, totals->done, totals->differences, totals->steps,
          seconds() - start, options.first, options.first + options.count - 1,
          whole ? "" : "; some seeds were not run",
          exact ? "" : "; shared IPC namespace: raw ids not compared",
          geteuid() == 0 ? "" : "; not root: no other users",
-         options.features == FEATURES_ALL ? "" : "; NOT COMPLETE: kinds of steps left out",
-         totals->without_undo, totals->without_gift);
+         options.without);
+  for (int i = 0; i < 4 && kind->left_out[i] != NULL; i++) {
+    printf("%s ", i == 0 ? "" : ",");
+    printf(kind->left_out[i], (unsigned)totals->left_out[i]);
+  }
+  printf(")\n");
   return good ? 0 : 1;
 }
 
 static bool leave_out(const char *names) { // "users,keys"
+  size_t used = strlen(options.without);
+  snprintf(options.without + used, sizeof options.without - used, "; WITHOUT %s", names);
   static const struct { const char *name; unsigned feature; } known[] = {
     {"unshare", FEATURE_UNSHARE}, {"users", FEATURE_USERS}, {"keys", FEATURE_KEYS},
-    {"lists", FEATURE_LISTS}, {"ids", FEATURE_IDS},
+    {"lists", FEATURE_LISTS}, {"ids", FEATURE_IDS}, {"copy", FEATURE_COPY},
+    {"stop", FEATURE_STOP}, {"parts", FEATURE_PARTS}, {"resident", FEATURE_RESIDENT},
+    {"exec", FEATURE_EXEC},
   };
   for (size_t length; *names != 0; names += length + (names[length] == ',')) {
     length = strcspn(names, ",");
@@ -283,7 +293,33 @@ static bool leave_out(const char *names) { // "users,keys"
   return true;
 }
 
+// Whether a library has the calls of this kind. (A later symbol of the program's would be libc's.)
+static bool exports_calls(const char *file) {
+  void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+  if (library == NULL) return false;
+  for (const char *const *name = kind->calls; *name != NULL; name++) {
+    Dl_info info;
+    void *function = dlsym(library, *name);
+    if (function == NULL || dladdr(function, &info) == 0 || strcmp(info.dli_fname, file) != 0) {
+      printf("%s\n", *name);
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool choose_kind(const char *name) {
+  static const struct kind *const kinds[] = {&semaphores, &queues, &memory};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (name != NULL && strcmp(kinds[i]->name, name) == 0) kind = kinds[i];
+  return kind != NULL;
+}
+
 int main(int argc, char **argv) {
+  if (!choose_kind(getenv("ORACLE_KIND"))) {
+    fprintf(stderr, "oracle: ORACLE_KIND is sem, msg or shm\n");
+    return 2;
+  }
   if (argc >= 3 && strcmp(argv[1], "seed") == 0) return seed_main(strtoull(argv[2], NULL, 10));
   if (argc >= 6 && strcmp(argv[1], "once") == 0) return once_main(argv);
   if (argc >= 3 && strcmp(argv[1], "worker") == 0) {
@@ -297,7 +333,8 @@ int main(int argc, char **argv) {
     else if (strcmp(name, "--together") == 0) options.together = true;
     else if (strcmp(name, "--stop") == 0) options.stop = true;
     else if (strcmp(name, "--available") == 0)
-      return syscall(SYS_semget, IPC_PRIVATE, 0, 0) < 0 && errno == ENOSYS;
+      return kind->churn() < 0 && errno == ENOSYS;
+    else if (strcmp(name, "--exports") == 0) return !exports_calls(value);
     else if (strcmp(name, "--first") == 0) options.first = atol(value), i++;
     else if (strcmp(name, "--count") == 0) options.count = atol(value), i++;
     else if (strcmp(name, "--enough") == 0) options.enough = atol(value), i++;

@@ -1,5 +1,6 @@
-// What happens next: a seeded walk over everything that a program, or a death, can do to a set.
-// It may look at what has happened (who sleeps, which sets live), never at raw ids, pids or times.
+// What happens next: a seeded walk over everything that a program, or a death, can do to an
+// object. It may look at what has happened (who sleeps, which objects live), never at raw ids,
+// pids or times.
 #include "oracle.h"
 
 #include <limits.h>
@@ -11,168 +12,83 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { CONTROLLER = -1 };
-
-// The temper of one seed.
-static struct { int undo, several, nowait, timed, wild, foreign, deadly; } temper;
-
-static uint32_t roll(uint32_t sides) {
+uint32_t roll(uint32_t sides) {
   world.random += 0x9e3779b97f4a7c15u; // splitmix64
   uint64_t z = world.random;
   z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
   z = (z ^ z >> 27) * 0x94d049bb133111ebu;
   return (uint32_t)((z ^ z >> 31) >> 32) % sides;
 }
-static bool chance(int percent) { return (int)roll(100) < percent; }
-// One of the arguments; all have the type of the first.
-#define FIRST(first, ...) first
-#define LIST(...) ((__typeof__(FIRST(__VA_ARGS__, 0))[]){__VA_ARGS__})
-#define ONE_OF(...) LIST(__VA_ARGS__)[roll(sizeof LIST(__VA_ARGS__) / sizeof *LIST(__VA_ARGS__))]
 
-static int live_sets(void) {
+bool chance(int percent) { return (int)roll(100) < percent; }
+
+int live_objects(void) {
   int count = 0;
-  for (int i = 0; i < world.set_count; i++) count += world.sets[i].live;
+  for (int i = 0; i < world.object_count; i++) count += world.objects[i].live;
   return count;
 }
 
-static struct set *any_live_set(void) {
-  int left = live_sets();
+struct object *any_live_object(void) {
+  int left = live_objects();
   if (left == 0) return NULL;
   int chosen = (int)roll((uint32_t)left);
   for (int i = 0;; i++)
-    if (world.sets[i].live && chosen-- == 0) return &world.sets[i];
+    if (world.objects[i].live && chosen-- == 0) return &world.objects[i];
 }
 
-// Mostly a set that exists; else one that is gone, one of a wrong generation, or none at all.
-static int any_id(void) {
-  struct set *set = any_live_set();
-  if (temper.deadly && world.sets[0].live && chance(60)) return world.sets[0].id;
-  if (set == NULL || chance(4)) {
-    if (world.set_count > 0 && chance(50)) return world.sets[roll((uint32_t)world.set_count)].id;
-    if (set != NULL && chance(30)) return set->id + 32768;
+// Mostly an object that exists; else one that is gone, one of a wrong generation, or none at all.
+int any_id(void) {
+  struct object *object = any_live_object();
+  if (world.temper.deadly && world.objects[0].live && chance(60)) return world.objects[0].id;
+  if (object == NULL || chance(4)) {
+    if (world.object_count > 0 && chance(50))
+      return world.objects[roll((uint32_t)world.object_count)].id;
+    if (object != NULL && chance(30)) return object->id + 32768;
     return ONE_OF(-1, INT_MAX, INT_MIN, 31999, 32768 * 9 + 31998);
   }
-  return set->id;
+  return object->id;
 }
 
-static int size_of(int id) {
-  int found = find_set(id);
-  return found >= 0 && world.sets[found].live ? world.sets[found].nsems : 1;
-}
-
-static unsigned short any_semaphore(int count) {
-  if (chance(temper.wild))
-    return ONE_OF((unsigned short)count, (unsigned short)(count + 63), 65535);
-  if (temper.deadly && chance(60)) return 0; // many who want the same
-  if (count > 66 && chance(70)) return ONE_OF((unsigned short)0, 1, 64, 65);
-  return (unsigned short)roll((uint32_t)(count > 3 && chance(60) ? 3 : count));
-}
-
-static enum place any_place(void) {
-  if (!chance(temper.wild)) return chance(3) ? AT_ODD : AT_GOOD;
+enum place any_place(void) {
+  if (!chance(world.temper.wild)) return chance(3) ? AT_ODD : AT_GOOD;
   return (enum place)roll(PLACES);
 }
 
-static unsigned any_mode(void) {
+unsigned any_mode(void) {
   unsigned mode = ONE_OF(0600u, 0600u, 0666u, 0666u, 0644u, 0u, 0200u, 0400u, 0060u, 0006u, 0640u,
                          0604u, 0020u);
   return world.region->privileged ? mode : mode | 0600; // else the controller could not look
 }
 
-static void make_semop(struct command *c, bool may_sleep) {
-  *c = (struct command){.action = ACT_SEMOP, .id = any_id(), .raw = chance(8)};
-  int size = size_of(c->id);
-  c->base = chance(temper.several) ? 2 + (int)roll(MAX_OPS - 1) : 1;
-  int same = chance(30) ? any_semaphore(size) : -1; // several operations on one semaphore
-  for (int i = 0; i < c->base; i++) {
-    struct sembuf *op = &c->sops[i];
-    op->sem_num = same >= 0 ? (unsigned short)same : any_semaphore(size);
-    op->sem_op = (short)(chance(22) ? 0 : ONE_OF(1, 1, 1, 2, 3, -1, -1, -1, -1, -2, -3));
-    if (chance(temper.wild)) op->sem_op = ONE_OF((short)32767, -32767, -32768, 20000, -20000);
-    op->sem_flg = (short)((chance(temper.nowait) || !may_sleep ? IPC_NOWAIT : 0) |
-                          (chance(temper.undo) ? SEM_UNDO : 0));
-  }
-  if (temper.deadly && chance(60)) { // a lock taken or given back, as most programs use them
-    c->base = 1;
-    c->sops[0].sem_op = may_sleep && chance(75) ? -1 : 1;
-    c->sops[0].sem_flg = (short)(SEM_UNDO | (may_sleep && chance(90) ? 0 : IPC_NOWAIT));
-  }
-  c->nsops = (size_t)c->base;
-  c->timeout = chance(50) ? T_SEMOP : T_NULL;
-  if (!may_sleep) return;
-  if (chance(temper.wild))
-    c->nsops = ONE_OF((size_t)0, 500, 501, 1000, SIZE_MAX, ((size_t)1 << 32) + 1);
-  c->place = any_place();
-  if (!chance(temper.timed)) return;
-  c->timeout = T_GIVEN;
-  c->timeout_place = chance(5) ? AT_ODD : AT_GOOD;
-  switch (roll(10)) {
-    case 0: case 1: case 2: c->time.tv_nsec = 200 * 1000; break;
-    case 3: break;
-    case 4: c->time.tv_nsec = ONE_OF(1000000000L, -1L, LONG_MAX, LONG_MIN); break;
-    case 5: c->time.tv_sec = ONE_OF(-1L, LONG_MIN); break;
-    case 6: c->timeout = T_BAD_POINTER, c->timeout_place = (enum place)roll(PLACES);
-      c->time.tv_sec = 1000;
-      break;
-    case 7: c->time.tv_sec = LONG_MAX, c->time.tv_nsec = 999999999; break;
-    default: c->time.tv_sec = 1000;
-  }
+// What IPC_SET gives. The owner's rights must stay with an unprivileged controller.
+void any_set(struct command *c) {
+  bool root = world.region->privileged;
+  c->set.uid = root ? ONE_OF(0, 0, NOBODY, SOMEBODY) : (int)geteuid();
+  c->set.gid = root ? ONE_OF(0, NOBODY, SOMEBODY) : (int)getegid();
+  if (chance(world.temper.wild)) *ONE_OF(&c->set.uid, &c->set.gid) = -1;
+  c->set.mode = any_mode() | (chance(20) ? ONE_OF(01000u, 07000u, 02000u) : 0);
+  if (c->place > AT_ODD && !root) c->place = AT_GOOD;
+  // Read-only memory is readable: owner 0:0 and mode 0.
 }
 
-// Comes back by itself: the step ends when it has. (The read-only page holds zeros.)
-static bool short_timeout(const struct command *c) {
-  return c->action == ACT_SEMOP &&
-         ((c->timeout == T_GIVEN && c->time.tv_sec == 0) ||
-          (c->timeout == T_BAD_POINTER && c->timeout_place == AT_READONLY));
+// For the commands that take an index: a full id is as good.
+void any_index(struct command *c) {
+  struct object *object = any_live_object();
+  if (object == NULL || chance(15)) c->id = ONE_OF(31999, -1, INT_MAX);
+  else c->stat_id = object->id + 1, c->id = chance(50) ? object->id : object->id & 32767;
 }
 
-static void make_semget(struct command *c) {
-  *c = (struct command){.action = ACT_SEMGET, .raw = chance(8)};
+void any_key(struct command *c) {
   bool keys = world.region->features & FEATURE_KEYS;
   c->id = chance(25) || !keys ? IPC_PRIVATE : world.key_base + (key_t)roll(5);
-  c->nsems = ONE_OF(1, 2, 3, 4, 5, 6, 0, 1, 2, 3);
-  if (chance(6)) c->nsems = MAX_SEMS;
-  if (chance(temper.wild * 2)) c->nsems = ONE_OF(-1, 0, 32001, INT_MAX, INT_MIN);
-  c->flags = (int)any_mode() | (chance(70) ? IPC_CREAT : 0) | (chance(25) ? IPC_EXCL : 0);
-  if (live_sets() >= 4) { // enough of them: only calls that make none
-    if (c->id == IPC_PRIVATE) c->id = keys ? world.key_base : world.key_base + 7;
-    c->flags &= ~IPC_CREAT;
-  }
 }
 
-static void make_semctl(struct command *c) {
-  *c = (struct command){.action = ACT_SEMCTL, .id = any_id(), .raw = chance(8)};
-  c->cmd = ONE_OF(SETVAL, SETVAL, SETVAL, SETVAL, SETVAL, SETALL, SETALL, SETALL, GETALL, GETALL,
-                  GETVAL, GETVAL, GETPID, GETNCNT, GETZCNT, IPC_STAT, IPC_SET, IPC_SET, SEM_STAT,
-                  SEM_STAT_ANY, IPC_INFO, SEM_INFO);
-  if (chance(temper.wild)) c->cmd = ONE_OF(-1, 4, 10, 11, 21, 99, INT_MAX, INT_MIN);
-  if (temper.deadly && (c->cmd == SETVAL || c->cmd == SETALL) && chance(70))
-    c->cmd = GETALL; // these clear all adjustments
-  bool listing = c->cmd == SEM_STAT || c->cmd == SEM_STAT_ANY || c->cmd == IPC_INFO ||
-                 c->cmd == SEM_INFO;
-  if (listing && !(world.region->features & FEATURE_LISTS)) c->cmd = IPC_STAT;
-  c->nsems = size_of(c->id);
-  c->num = any_semaphore(c->nsems);
-  if (chance(temper.wild)) c->num = ONE_OF(-1, INT_MAX, INT_MIN, 65536);
-  c->value = (int)roll(4);
-  if (chance(temper.wild)) c->value = ONE_OF(-1, 32767, 32768, 65536, INT_MIN, 32766);
-  for (int i = 0; i < c->nsems; i++) c->values[i] = (uint16_t)roll(3);
-  if (chance(temper.wild)) c->values[roll((uint32_t)c->nsems)] = ONE_OF(32767, 32768, 65535);
-  c->place = any_place();
-  if (c->cmd == IPC_SET) {
-    // The owner's rights must stay with an unprivileged controller.
-    bool root = world.region->privileged;
-    c->set.uid = root ? ONE_OF(0, 0, NOBODY, SOMEBODY) : (int)geteuid();
-    c->set.gid = root ? ONE_OF(0, NOBODY, SOMEBODY) : (int)getegid();
-    if (chance(temper.wild)) *ONE_OF(&c->set.uid, &c->set.gid) = -1;
-    c->set.mode = any_mode() | (chance(20) ? ONE_OF(01000u, 07000u, 02000u) : 0);
-    if (c->place > AT_ODD && !root) c->place = AT_GOOD;
-    // Read-only memory is readable: owner 0:0 and mode 0.
-  }
-  if (c->cmd == SEM_STAT || c->cmd == SEM_STAT_ANY) {
-    struct set *set = any_live_set();
-    if (set == NULL || chance(15)) c->id = ONE_OF(31999, -1, INT_MAX);
-    else c->flags = set->id + 1, c->id = chance(50) ? set->id : set->id & 32767;
+void any_get_flags(struct command *c) {
+  c->flags = (int)any_mode() | (chance(70) ? IPC_CREAT : 0) | (chance(25) ? IPC_EXCL : 0);
+  if (live_objects() >= 4) { // enough of them: only calls that make none
+    bool keys = world.region->features & FEATURE_KEYS;
+    if (c->id == IPC_PRIVATE) c->id = keys ? world.key_base : world.key_base + 7;
+    c->flags &= ~IPC_CREAT;
   }
 }
 
@@ -183,13 +99,12 @@ static const char *actor_name(int slot, int actor) {
   return text;
 }
 
-// What the controller must know of a result before it counts sleepers.
-static void note(const struct command *c, const struct reply *r) {
-  if (c->action == ACT_SEMGET && r->result >= 0 && find_set((int)r->result) < 0)
-    register_set((int)r->result, c->nsems);
-  if (c->action == ACT_SEMCTL && c->cmd == IPC_RMID && r->result == 0 && find_set(c->id) >= 0)
-    world.sets[find_set(c->id)].live = false;
+// What the controller must know of a result before it looks at the objects.
+static void note(int slot, const struct command *c, const struct reply *r) {
+  if (c->action == ACT_GET && r->result >= 0 && find_object((int)r->result) < 0)
+    register_object((int)r->result, c->size);
   if (c->action == ACT_SPAWN && r->pid > 0) name_pid(r->pid, "child.%u", world.step);
+  if (kind->note != NULL) kind->note(slot, c, r);
 }
 
 static void end_step(void) {
@@ -219,20 +134,26 @@ static void after_command(int slot, int actor, const struct command *c) {
     }
     case ACT_EXEC:
       for (int i = 0; i < ACTORS; i++) w->actors[i] = (struct actor){0};
+      memset(w->attachments, 0, sizeof w->attachments);
       await_reply(slot, 0);
       return;
-    case ACT_SEMOP:
-      if (short_timeout(c)) await_reply(slot, actor);
+    case ACT_SEMOP: case ACT_SEND: case ACT_RECEIVE:
+      if (kind->returns_soon != NULL && kind->returns_soon(c)) await_reply(slot, actor);
       return;
     default: await_reply(slot, actor);
   }
-  note(c, &w->actors[actor].reply);
+  note(slot, c, &w->actors[actor].reply);
   if (w->actors[actor].reply.result < 0) return;
-  if (c->action == ACT_THREAD) await_reply(slot, c->actor);
+  if (c->action == ACT_THREAD) {
+    await_reply(slot, c->actor);
+    name_pid(w->actors[c->actor].tid, "w%d.%d/%d", slot, w->incarnation, c->actor);
+  }
   if (c->action == ACT_FORK) {
-    world.workers[c->slot].dropped = w->dropped;
-    world.workers[c->slot].borrowed = w->borrowed;
-    world.workers[c->slot].user = w->user;
+    struct worker *child = &world.workers[c->slot];
+    child->dropped = w->dropped;
+    child->borrowed = w->borrowed;
+    child->user = w->user;
+    memcpy(child->attachments, w->attachments, sizeof w->attachments);
     adopt_worker(c->slot, w->actors[actor].reply.pid, false);
   }
   if (c->action == ACT_CREDENTIALS) {
@@ -244,56 +165,28 @@ static void after_command(int slot, int actor, const struct command *c) {
   }
 }
 
-// ipcperms in ipc/util.c, for a process without capabilities. As root the workers have them all.
-static bool has_no_rights(const struct worker *w, const struct ipc_perm *perm) {
-  int gid = w->user.gid, group = w->user.group;
-  if (w->user.uid == 0) return false;
-  unsigned mode = perm->mode;
-  if ((int)perm->uid == w->user.uid || (int)perm->cuid == w->user.uid) mode >>= 6;
-  else if ((int)perm->gid == gid || (int)perm->cgid == gid || (int)perm->gid == group ||
-           (int)perm->cgid == group)
-    mode >>= 3;
-  return (mode & 6) == 0;
-}
-
-// A wanted difference: a call with SEM_UNDO that is refused for want of rights makes an undo record
-// in the kernel, so the process's end sets the set's otime; nobody may write into a set that he may
-// not map. Such calls are made without SEM_UNDO.
-static void leave_out_undo(int slot, struct command *c) {
-  struct semid_ds status;
-  bool asks = false;
-  if (slot == CONTROLLER || (c->action != ACT_SEMOP && c->action != ACT_SPAWN)) return;
-  for (int i = 0; i < MAX_OPS; i++) asks = asks || (c->sops[i].sem_flg & SEM_UNDO);
-  if (!asks || semctl(c->id, 0, IPC_STAT, &status) != 0 ||
-      !has_no_rights(&world.workers[slot], &status.sem_perm))
-    return;
-  for (int i = 0; i < MAX_OPS; i++) c->sops[i].sem_flg &= (short)~SEM_UNDO;
-  world.region->without_undo++;
-}
-
-// The other one: who was given a set and may not change a file's owner cannot give it away again.
+// A wanted difference: who was given an object and may not change a file's owner cannot give it
+// away again.
 static void leave_out_gift(int slot, struct command *c) {
-  struct semid_ds status;
-  if (slot == CONTROLLER || c->action != ACT_SEMCTL || c->cmd != IPC_SET) return;
+  struct ipc_perm perm;
+  if (slot == CONTROLLER || c->action != ACT_CONTROL || c->cmd != IPC_SET) return;
   int uid = world.workers[slot].user.uid;
-  if (uid == 0 || c->set.uid == -1 || c->set.uid == uid ||
-      semctl(c->id, 0, IPC_STAT, &status) != 0)
-    return;
-  if ((int)status.sem_perm.uid != uid || (int)status.sem_perm.cuid == uid) return;
+  if (uid == 0 || c->set.uid == -1 || c->set.uid == uid || kind->status(c->id, &perm) != 0) return;
+  if ((int)perm.uid != uid || (int)perm.cuid == uid) return;
   c->set.uid = uid;
-  world.region->without_gift++;
+  world.region->left_out[0]++;
 }
 
-static void step(int slot, int actor, struct command *c) {
-  leave_out_undo(slot, c);
+void step(int slot, int actor, struct command *c) {
   leave_out_gift(slot, c);
+  kind->leave_out(slot, c);
   char text[1024];
   describe_command(text, sizeof text, c);
   say("%u. %s: %s\n", world.step, actor_name(slot, actor), text);
   if (slot == CONTROLLER) {
     struct reply reply;
     perform(c, &reply);
-    note(c, &reply);
+    note(slot, c, &reply);
     describe_reply(text, sizeof text, c, &reply);
     say("  C %s\n", text);
   } else {
@@ -332,7 +225,22 @@ static bool alone(int slot, bool idle_is_enough) {
   return true;
 }
 
+static void stop_and_continue(int slot) {
+  pid_t pid = world.workers[slot].pid;
+  say("%u. %s: is stopped and continued\n", world.step, pid_name(pid));
+  for (int i = 0; i < ACTORS; i++)
+    if (actor_at(slot, i)->exists) await_asleep(slot, i);
+  kill(pid, SIGSTOP);
+  for (int i = 0; i < ACTORS; i++)
+    if (actor_at(slot, i)->exists) await_state(slot, i, 'T');
+  kill(pid, SIGCONT);
+  end_step();
+}
+
 static void signal_sleeper(int slot, int actor) {
+  if (kind->may_stop != NULL && world.region->features & FEATURE_STOP && chance(20) &&
+      kind->may_stop(slot))
+    return stop_and_continue(slot);
   struct actor *a = actor_at(slot, actor);
   int number = ONE_OF(SIGUSR1, SIGUSR1, SIGUSR2, SIGWINCH);
   say("%u. %s: is interrupted by %s\n", world.step, actor_name(slot, actor),
@@ -360,39 +268,40 @@ static void new_worker(int slot) {
 static void process_step(int slot, int actor) {
   struct worker *w = &world.workers[slot];
   struct command c = {.slot = slot};
-  int kind = (int)roll(16);
-  if (kind < 3) {
+  int which = (int)roll(16);
+  if (which < 3) {
     c.action = ACT_EXIT;
     c.exit_kind = (enum exit_kind)roll(EXIT_KINDS);
-  } else if (kind < 6) {
+  } else if (which < 6) {
     c.action = ACT_FORK;
     c.slot = any_slot(false);
     if (c.slot < 0) return;
-  } else if (kind < 8) {
+  } else if (which < 8) {
     c.action = ACT_EXEC;
-    if (w->borrowed) return; // AT_SECURE: the loader would drop the library
-  } else if (kind < 11) {
+    // AT_SECURE: the loader would drop the library
+    if (w->borrowed || !(world.region->features & FEATURE_EXEC)) return;
+  } else if (which < 11) {
     c.action = ACT_THREAD;
     for (c.actor = 1; c.actor < ACTORS && w->actors[c.actor].exists; c.actor++) {}
     if (c.actor == ACTORS) return;
-  } else if (kind < 12) {
+  } else if (which < 12) {
     c.action = ACT_LEAVE;
-  } else if (kind < 14) {
+  } else if (which < 14) {
     c.action = ACT_CREDENTIALS;
     // glibc tells the other threads by a signal, which would interrupt their calls.
-    if (!world.region->privileged || !temper.foreign || w->dropped || !alone(slot, true)) return;
+    if (!world.region->privileged || !world.temper.foreign || w->dropped || !alone(slot, true))
+      return;
     c.credentials.uid = ONE_OF(0, NOBODY, NOBODY, SOMEBODY);
     c.credentials.gid = ONE_OF(0, NOBODY, SOMEBODY);
     c.credentials.group = ONE_OF(-1, 0, NOBODY, SOMEBODY);
     c.credentials.for_good = chance(40);
-  } else if (kind < 15) {
+  } else if (which < 15) {
     c.action = ACT_SPAWN;
     // posix_spawn blocks signals, and a blocked SIGCHLD is not ignored but interrupts a sibling.
     if (w->borrowed || !alone(slot, true)) return;
     c.id = any_id();
-    c.sops[0] = (struct sembuf){any_semaphore(size_of(c.id)), ONE_OF((short)1, -1, 2, 0),
-                                (short)(IPC_NOWAIT | (chance(60) ? SEM_UNDO : 0))};
-  } else if (chance(50)) {
+    kind->make_spawn(&c);
+  } else if (chance(50) || !kind->undo) {
     c.action = ACT_CHURN;
     c.value = ONE_OF(1, 2, 5, 70);
   } else {
@@ -404,93 +313,77 @@ static void process_step(int slot, int actor) {
 
 // When everybody sleeps: somebody new, an interruption, a death, or what they wait for.
 static void go_on(void) {
-  int slot, actor, kind = (int)roll(10);
+  int slot, actor, which = (int)roll(10);
   struct command c;
-  if (temper.deadly && chance(40) && (slot = any_slot(true)) >= 0)
+  if (world.temper.deadly && chance(40) && (slot = any_slot(true)) >= 0)
     return kill_worker(slot, SIGKILL);
-  if (kind < 3 && (slot = any_slot(false)) >= 0) return new_worker(slot);
-  if (kind < 5 && any_actor(true, &slot, &actor)) return signal_sleeper(slot, actor);
-  if (kind < 6 && (slot = any_slot(true)) >= 0) return kill_worker(slot, SIGKILL);
-  if (kind < 8) {
-    make_semctl(&c);
-    if (c.cmd != SETALL) c.cmd = SETVAL;
+  if (which < 3 && (slot = any_slot(false)) >= 0) return new_worker(slot);
+  if (which < 5 && any_actor(true, &slot, &actor)) return signal_sleeper(slot, actor);
+  if (which < 6 && (slot = any_slot(true)) >= 0) return kill_worker(slot, SIGKILL);
+  if (which < 8) {
+    kind->make_control(&c);
+    if (kind == &semaphores && c.cmd != SETALL) c.cmd = SETVAL;
   } else {
-    make_semop(&c, false);
-    for (int i = 0; i < c.base; i++) c.sops[i].sem_op = (short)(1 + roll(4));
+    kind->make_release(&c);
   }
   step(CONTROLLER, 0, &c);
 }
 
 static void any_step(void) {
   struct command c;
-  int slot, actor, kind = (int)roll(100);
-  if (kind < 5 && any_actor(true, &slot, &actor)) return signal_sleeper(slot, actor);
+  bool deadly = world.temper.deadly;
+  int slot, actor, which = (int)roll(100);
+  if (which < 5 && any_actor(true, &slot, &actor)) return signal_sleeper(slot, actor);
   // Deaths tell most where somebody waits for what the dead may have held.
-  if (kind < (temper.deadly ? 13 : 8) &&
-      any_actor(chance(temper.deadly ? 30 : 50), &slot, &actor) &&
-      (!temper.deadly || count_sleepers() > 0))
+  if (which < (deadly ? 13 : 8) && any_actor(chance(deadly ? 30 : 50), &slot, &actor) &&
+      (!deadly || kind->count_sleepers() > 0))
     return kill_worker(slot, chance(70) ? SIGKILL : SIGTERM);
-  if (kind < (temper.deadly ? 30 : 18) && (slot = any_slot(false)) >= 0) return new_worker(slot);
+  if (which < (deadly ? 30 : 18) && (slot = any_slot(false)) >= 0) return new_worker(slot);
   // The controller takes part too, and keeps things going when everybody sleeps.
   bool all_asleep = !any_actor(false, &slot, &actor);
   if (all_asleep && chance(75)) return go_on();
   if (all_asleep || chance(12)) slot = CONTROLLER, actor = 0;
-  if (kind >= 16 && kind < 30 && slot != CONTROLLER) return process_step(slot, actor);
-  if (kind < 32 || live_sets() == 0) {
-    c = (struct command){.action = ACT_SEMCTL, .cmd = IPC_RMID, .id = any_id(),
+  if (which >= 16 && which < 30 && slot != CONTROLLER) return process_step(slot, actor);
+  if (which < 32 || live_objects() == 0) {
+    c = (struct command){.action = ACT_CONTROL, .cmd = IPC_RMID, .id = any_id(),
                          .num = ONE_OF(0, -1, 99), .raw = chance(8)};
-    if (live_sets() == 0 || chance(temper.deadly ? 90 : 40)) make_semget(&c);
+    if (live_objects() == 0 || chance(deadly ? 90 : 40)) kind->make_get(&c);
     return step(slot, actor, &c);
   }
-  if (kind < 37) make_semget(&c);
-  else if (kind < 54) make_semctl(&c);
-  else make_semop(&c, slot != CONTROLLER);
+  if (which < 37) kind->make_get(&c);
+  else if (which < 54) kind->make_control(&c);
+  else kind->make_call(&c, slot, actor);
   step(slot, actor, &c);
 }
 
 // Times have whole seconds: with a new one before each step it shows which step sets which time.
 static void await_next_second(void) {
   time_t last = 0;
-  for (int i = 0; i < world.set_count; i++) {
-    const struct set *set = &world.sets[i];
-    if (set->live && set->otime > last) last = set->otime;
-    if (set->live && set->ctime > last) last = set->ctime;
-  }
+  for (int i = 0; i < world.object_count; i++)
+    for (int n = 0; n < 3; n++)
+      if (world.objects[i].live && world.objects[i].times[n] > last)
+        last = world.objects[i].times[n];
   struct timespec moment = {0, 5 * 1000 * 1000};
   while (time(NULL) <= last) nanosleep(&moment, NULL);
 }
 
 void run_schedule(uint64_t seed) {
+  char text[256];
   world.random = seed * 0x2545f4914f6cdd1dU;
   world.key_base = 0x4f000000 | (getpid() & 0xfffff) << 3;
-  temper.deadly = ONE_OF(0, 1);
-  temper.undo = ONE_OF(0, 25, 25, 60);
-  temper.several = ONE_OF(0, 15, 40, 80);
-  temper.nowait = ONE_OF(3, 10, 25);
-  temper.timed = ONE_OF(4, 15);
-  temper.wild = ONE_OF(0, 2, 2, 6);
-  temper.foreign = ONE_OF(0, 1) && world.region->features & FEATURE_USERS;
+  kind->choose_temper(text, sizeof text);
   // Shared only where it must be: private and shared namespaces work differently.
-  if (temper.foreign && chmod(getenv("OMEGA_IPC_NAMESPACE"), 01777) != 0) give_up("chmod");
+  if (world.temper.foreign && chmod(getenv("OMEGA_IPC_NAMESPACE"), 01777) != 0) give_up("chmod");
   name_pid(getpid(), "C");
   worker_prepare_memory();
+  if (kind->prepare != NULL) kind->prepare();
   channels_open();
-  say("seed %lu: undo %d several %d nowait %d timed %d wild %d users %d deadly %d\n",
-      (unsigned long)seed, temper.undo, temper.several, temper.nowait, temper.timed, temper.wild,
-      temper.foreign, temper.deadly);
+  say("seed %lu: %s wild %d users %d deadly %d\n", (unsigned long)seed, text, world.temper.wild,
+      world.temper.foreign, world.temper.deadly);
   unsigned steps = world.region->ticking ? 12 : 60 + roll(91);
-  int sets = 1 + (int)roll(temper.deadly ? 2 : 3), workers = 2 + (int)roll(3) + temper.deadly;
-  for (int i = 0; i < sets; i++) {
-    struct command c = {.action = ACT_SEMGET, .id = world.key_base + i,
-                        .nsems = chance(8) ? MAX_SEMS : 1 + (int)roll(6),
-                        .flags = IPC_CREAT | IPC_EXCL | (chance(50) ? 0666 : 0600)};
-    step(CONTROLLER, 0, &c);
-    if (!temper.deadly) continue;
-    struct command fill = {.action = ACT_SEMCTL, .cmd = SETALL, .id = world.sets[i].id,
-                           .nsems = c.nsems};
-    for (int n = 0; n < c.nsems; n++) fill.values[n] = (uint16_t)(1 + roll(2));
-    step(CONTROLLER, 0, &fill);
-  }
+  int objects = 1 + (int)roll(world.temper.deadly ? 2 : 3);
+  int workers = 2 + (int)roll(3) + world.temper.deadly;
+  for (int i = 0; i < objects; i++) kind->begin();
   for (int i = 0; i < workers; i++) new_worker(i);
   // A turn may have nothing to do (no free slot, say): those do not count.
   for (unsigned end = world.step + steps; world.step < end;) {
@@ -499,9 +392,9 @@ void run_schedule(uint64_t seed) {
   }
   for (int s = 0; s < WORKERS; s++)
     if (world.workers[s].alive) kill_worker(s, SIGKILL);
-  for (int i = 0; i < world.set_count; i++) {
-    struct command c = {.action = ACT_SEMCTL, .cmd = IPC_RMID, .id = world.sets[i].id};
-    if (world.sets[i].live) step(CONTROLLER, 0, &c);
+  for (int i = 0; i < world.object_count; i++) {
+    struct command c = {.action = ACT_CONTROL, .cmd = IPC_RMID, .id = world.objects[i].id};
+    if (world.objects[i].live) step(CONTROLLER, 0, &c);
   }
   say("end of seed %lu\n", (unsigned long)seed);
   world.region->finished = true;

@@ -16,27 +16,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096 };
 // Not /proc/self: its thread may have ended while others live.
 #define SELF "/proc/thread-self/exe"
 
-// One page to write, one to read only, one not to touch, for each kind of argument and thread.
-static _Thread_local char *operations_memory, *timeout_memory;
-static volatile sig_atomic_t reenter_id = -1;
+// Pages to write, one not to touch, pages to read only, for each kind of argument and thread.
+static _Thread_local char *argument_memory, *timeout_memory;
 
-static char *argument_memory(void) {
-  char *memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED || mprotect(memory + 2 * PAGE, PAGE, PROT_NONE) != 0 ||
-      mprotect(memory + 3 * PAGE, PAGE, PROT_READ) != 0) {
+static char *new_memory(void) {
+  size_t bytes = (2 * GOOD_PAGES + 1) * PAGE;
+  char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED || mprotect(at + GOOD_PAGES * PAGE, PAGE, PROT_NONE) != 0 ||
+      mprotect(at + (GOOD_PAGES + 1) * PAGE, GOOD_PAGES * PAGE, PROT_READ) != 0) {
     perror("oracle: argument memory");
     _exit(99);
   }
-  return memory;
+  return at;
 }
 
 void worker_prepare_memory(void) {
-  operations_memory = argument_memory();
-  timeout_memory = argument_memory();
+  argument_memory = new_memory();
+  timeout_memory = new_memory();
 }
 
 // Puts `bytes` of `data` where `place` says and returns the address to pass.
@@ -48,11 +47,11 @@ static void *put(char *memory, enum place place, const void *data, size_t bytes)
     case AT_NULL: return NULL;
     case AT_LOW: return (void *)0x2000;
     case AT_HIGH: return (void *)-8192L;
-    case AT_PROTECTED: return memory + 2 * PAGE;
-    case AT_READONLY: return memory + 3 * PAGE;
+    case AT_PROTECTED: return memory + GOOD_PAGES * PAGE;
+    case AT_READONLY: return memory + (GOOD_PAGES + 1) * PAGE;
     case AT_EDGE: {
       size_t inside = bytes / 2 & ~(size_t)1;
-      at = memory + 2 * PAGE - inside;
+      at = memory + GOOD_PAGES * PAGE - inside;
       memcpy(at, data, inside);
       return at;
     }
@@ -62,62 +61,12 @@ static void *put(char *memory, enum place place, const void *data, size_t bytes)
   return at;
 }
 
-static long call_semop(const struct command *c) {
-  struct sembuf all[SEMOPM_LIMIT + 1];
-  // A count beyond 32 bits is cut by the kernel; the array need not be longer than what is read.
-  size_t count = (uint32_t)c->nsops <= SEMOPM_LIMIT ? (uint32_t)c->nsops : SEMOPM_LIMIT + 1;
-  for (size_t i = 0; i < count; i++) all[i] = c->sops[i % (size_t)c->base];
-  struct sembuf *sops = put(operations_memory, c->place, all, count * sizeof *all);
-  struct timespec *timeout = NULL;
-  if (c->timeout == T_GIVEN || c->timeout == T_BAD_POINTER)
-    timeout = put(timeout_memory, c->timeout_place, &c->time, sizeof c->time);
-  if (c->timeout == T_SEMOP)
-    return c->raw ? syscall(SYS_semop, c->id, sops, c->nsops) : semop(c->id, sops, c->nsops);
-  return c->raw ? syscall(SYS_semtimedop, c->id, sops, c->nsops, timeout)
-                : semtimedop(c->id, sops, c->nsops, timeout);
+void *argument(enum place place, const void *data, size_t bytes) {
+  return put(argument_memory, place, data, bytes);
 }
 
-static long call_semctl(const struct command *c, struct reply *reply) {
-  struct semid_ds status;
-  size_t bytes = 0;
-  const void *in = c->values;
-  switch (c->cmd) {
-    case GETALL: case SETALL: bytes = (size_t)c->nsems * sizeof *c->values; break;
-    case IPC_STAT: case SEM_STAT: case SEM_STAT_ANY:
-      memset(&status, 0, sizeof status);
-      in = &status, bytes = sizeof status;
-      break;
-    case IPC_SET:
-      memset(&status, 0x55, sizeof status); // what is not uid, gid and mode must not matter
-      status.sem_perm.uid = (uid_t)c->set.uid;
-      status.sem_perm.gid = (gid_t)c->set.gid;
-      status.sem_perm.mode = (__typeof__(status.sem_perm.mode))c->set.mode;
-      in = &status, bytes = sizeof status;
-      break;
-    case IPC_INFO: case SEM_INFO:
-      memset(&reply->info, 0, sizeof reply->info);
-      in = &reply->info, bytes = sizeof reply->info;
-      break;
-  }
-  long result;
-  void *argument = NULL;
-  if (bytes != 0) {
-    argument = put(operations_memory, c->place, in, bytes);
-    if (c->cmd == GETALL && c->place <= AT_ODD) memset(argument, 0xee, bytes);
-    result = c->raw ? syscall(SYS_semctl, c->id, c->num, c->cmd, argument)
-                    : semctl(c->id, c->num, c->cmd, argument);
-  } else {
-    result = c->raw ? syscall(SYS_semctl, c->id, c->num, c->cmd, (long)c->value)
-                    : semctl(c->id, c->num, c->cmd, c->value);
-  }
-  int error = errno;
-  if (bytes != 0 && c->place <= AT_ODD) {
-    if (c->cmd == GETALL) memcpy(reply->values, argument, bytes);
-    if (in == &status) memcpy(&reply->status, argument, sizeof status);
-    if (in == &reply->info) memcpy(&reply->info, argument, sizeof reply->info);
-  }
-  errno = error;
-  return result;
+void *timeout_argument(enum place place, const void *data, size_t bytes) {
+  return put(timeout_memory, place, data, bytes);
 }
 
 // As a set-user-ID program or a server that serves several users: for now, or for good.
@@ -131,32 +80,29 @@ static long change_credentials(const struct command *c) {
   return setegid(gid) != 0 ? -1 : seteuid(uid);
 }
 
-// Sets made and removed at once: the numbering of ids goes on and wraps.
+// Objects made and removed at once: the numbering of ids goes on and wraps.
 static long churn(const struct command *c) {
   long last = -1;
   for (int i = 0; i < c->value; i++) {
-    int id = semget(IPC_PRIVATE, 1, 0600);
-    if (id < 0 || semctl(id, 0, IPC_RMID) != 0) return -1;
-    last = id;
+    last = kind->churn();
+    if (last < 0) return -1;
   }
   return last;
 }
 
 // A child that makes one call and ends: with vfork inside posix_spawn, and a new program.
 static long spawn_once(const struct command *c, struct reply *reply) {
-  char id[16], num[16], op[16], flags[16];
+  char id[16], what[3][24];
   snprintf(id, sizeof id, "%d", c->id);
-  snprintf(num, sizeof num, "%d", c->sops[0].sem_num);
-  snprintf(op, sizeof op, "%d", c->sops[0].sem_op);
-  snprintf(flags, sizeof flags, "%d", c->sops[0].sem_flg);
-  char *arguments[] = {"oracle", "once", id, num, op, flags, NULL};
+  for (int i = 0; i < 3; i++) snprintf(what[i], sizeof what[i], "%ld", c->once[i]);
+  char *arguments[] = {"oracle", "once", id, what[0], what[1], what[2], NULL};
   pid_t pid;
   int status;
   int error = posix_spawn(&pid, SELF, NULL, NULL, arguments, environ);
   if (error != 0) return errno = error, -1;
   while (waitpid(pid, &status, 0) < 0)
     if (errno != EINTR) return -1;
-  reply->pid = pid; // so that GETPID can be read
+  reply->pid = pid; // so that its name can be shown
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
@@ -207,12 +153,6 @@ void perform(const struct command *c, struct reply *reply) {
   errno = 0;
   long result = -1;
   switch (c->action) {
-    case ACT_SEMOP: result = call_semop(c); break;
-    case ACT_SEMGET:
-      result = c->raw ? syscall(SYS_semget, c->id, c->nsems, c->flags)
-                      : semget(c->id, c->nsems, c->flags);
-      break;
-    case ACT_SEMCTL: result = call_semctl(c, reply); break;
     case ACT_CREDENTIALS: result = change_credentials(c); break;
     case ACT_UNSHARE: result = unshare(CLONE_SYSVSEM); break;
     case ACT_CHURN: result = churn(c); break;
@@ -226,6 +166,7 @@ void perform(const struct command *c, struct reply *reply) {
       break;
     case ACT_EXEC: run_again(c); break;
     case ACT_EXIT: case ACT_LEAVE: abort(); // do not come back: handled by the loop
+    default: result = kind->perform(c, reply);
   }
   reply->result = result;
   reply->error = result == -1 ? errno : 0;
@@ -233,11 +174,8 @@ void perform(const struct command *c, struct reply *reply) {
 
 static void on_signal(int signal) {
   (void)signal;
-  if (reenter_id < 0) return;
   int error = errno;
-  struct sembuf release = {0, 1, IPC_NOWAIT};
-  semop(reenter_id, &release, 1);
-  reenter_id = -1;
+  if (kind->on_signal != NULL) kind->on_signal();
   errno = error;
 }
 
@@ -253,7 +191,7 @@ void check_interposed(void) {
   const char *expected = getenv("ORACLE_LIBRARY");
   if (expected == NULL) return;
   Dl_info info;
-  if (dladdr((void *)(uintptr_t)semop, &info) != 0 && info.dli_fname != NULL &&
+  if (dladdr(kind->entry(), &info) != 0 && info.dli_fname != NULL &&
       strcmp(info.dli_fname, expected) == 0)
     return;
   _exit(98);
@@ -268,6 +206,7 @@ void worker_main(int slot, int actor, bool after_exec) {
       for (int i = 0; i < WORKERS * ACTORS; i++) close(CONTROLLER_FD + i);
   }
   worker_prepare_memory();
+  if (actor == 0 && kind->prepare != NULL) kind->prepare();
   struct reply reply = {.hello = true, .pid = getpid(), .tid = (pid_t)syscall(SYS_gettid)};
   for (;;) {
     if (write(fd, &reply, sizeof reply) != sizeof reply) _exit(97);
@@ -279,7 +218,6 @@ void worker_main(int slot, int actor, bool after_exec) {
     if (command.action == ACT_EXIT && command.exit_kind == EXIT_RETURN && actor == 0) return;
     if (command.action == ACT_EXIT) end_process(command.exit_kind);
     if (command.action == ACT_LEAVE) pthread_exit(NULL);
-    if (command.action == ACT_SEMOP) reenter_id = command.value - 1;
     perform(&command, &reply);
   }
 }
