@@ -1,5 +1,5 @@
 // Asking the kernel whether memory can be read or written: EFAULT instead of SIGSEGV, without a
-// signal handler. A page that answered is remembered per thread; a program that unmaps it and passes
+// signal handler. The last stretch that answered is remembered per thread; a program that unmaps it and passes
 // it again dies as it would by touching it itself.
 #include "omega_linux.h"
 
@@ -24,7 +24,8 @@ int omega_probe_read(const void *address, size_t length) {
   if (!first || last < first) return 0;
   for (uintptr_t page = first >> 12; page <= last >> 12; page++)
     if (!page_readable(page << 12 < first ? first : page << 12)) return 0;
-  omega_this_thread.readable_page = (last >> 12) + 1;
+  omega_this_thread.readable_page = (first >> 12) + 1;
+  omega_this_thread.readable_end = (last >> 12) + 1;
   return 1;
 }
 
@@ -34,7 +35,8 @@ int omega_probe_write(void *address, size_t length) {
   if (!first || last < first) return 0;
   for (uintptr_t page = first >> 12; page <= last >> 12; page++)
     if (!page_writable(page << 12 < first ? first : page << 12)) return 0;
-  omega_this_thread.writable_page = (last >> 12) + 1;
+  omega_this_thread.writable_page = (first >> 12) + 1;
+  omega_this_thread.writable_end = (last >> 12) + 1;
   return 1;
 }
 

@@ -12,9 +12,13 @@ int semget(int key, int count, int flags);
 int semop(int id, void *operations, size_t count);
 int semtimedop(int id, void *operations, size_t count, void *timeout);
 int omega_dropin_opened(int fd, const char *path, int flags);
+int msgget(int key, int flags);
+int msgsnd(int id, void *message, size_t size, int flags);
+long msgrcv(int id, void *message, size_t size, long type, int flags);
+int msgctl(int id, int command, unsigned long argument);
 
-// A direct system call for semaphores comes to us; any other goes to the kernel as libc would send it,
-// and an open is looked at afterwards.
+// A direct system call for System V IPC comes to us; any other goes to the kernel as libc would send
+// it, and an open is looked at afterwards.
 EXPORT long syscall(long number, ...) {
   va_list list;
   va_start(list, number);
@@ -26,6 +30,10 @@ EXPORT long syscall(long number, ...) {
     case SYS_semop: return semop((int)a, (void *)b, (size_t)c);
     case SYS_semtimedop: return semtimedop((int)a, (void *)b, (size_t)c, (void *)d);
     case SYS_semctl: return omega_dropin_semctl((int)a, (int)b, (int)c, (unsigned long)d);
+    case SYS_msgget: return msgget((int)a, (int)b);
+    case SYS_msgsnd: return msgsnd((int)a, (void *)b, (size_t)c, (int)d);
+    case SYS_msgrcv: return msgrcv((int)a, (void *)b, (size_t)c, d, (int)e);
+    case SYS_msgctl: return msgctl((int)a, (int)b, (unsigned long)c);
     case SYS_setuid: case SYS_setgid: case SYS_setreuid: case SYS_setregid: case SYS_setresuid:
     case SYS_setresgid: case SYS_setgroups: case SYS_setfsuid: case SYS_setfsgid: case SYS_capset:
       omega_credentials_changed();

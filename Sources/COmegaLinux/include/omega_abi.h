@@ -1,8 +1,9 @@
-// Layouts of <sys/ipc.h> and <sys/sem.h> that differ between architectures.
+// Layouts of <sys/ipc.h>, <sys/sem.h> and <sys/msg.h> that differ between architectures.
 #ifndef OMEGA_ABI_H
 #define OMEGA_ABI_H
 
 #include <stddef.h>
+#include <sys/msg.h>
 #include <sys/sem.h>
 
 enum {
@@ -18,6 +19,16 @@ enum {
   omega_semid_nsems = offsetof(struct semid_ds, sem_nsems),
   omega_semid_size = sizeof(struct semid_ds),
   omega_seminfo_size = 40,
+  omega_msqid_stime = offsetof(struct msqid_ds, msg_stime),
+  omega_msqid_rtime = offsetof(struct msqid_ds, msg_rtime),
+  omega_msqid_ctime = offsetof(struct msqid_ds, msg_ctime),
+  omega_msqid_cbytes = offsetof(struct msqid_ds, __msg_cbytes),
+  omega_msqid_qnum = offsetof(struct msqid_ds, msg_qnum),
+  omega_msqid_qbytes = offsetof(struct msqid_ds, msg_qbytes),
+  omega_msqid_lspid = offsetof(struct msqid_ds, msg_lspid),
+  omega_msqid_lrpid = offsetof(struct msqid_ds, msg_lrpid),
+  omega_msqid_size = sizeof(struct msqid_ds),
+  omega_msginfo_size = 32,
 };
 
 #endif

@@ -111,12 +111,16 @@ struct omega_thread {
   uint32_t tid;
   uint32_t pid;              // of the process in which tid was read
   struct omega_robust_head *robust;
-  uintptr_t readable_page;   // 1 + a page that could be read the last time it was asked about
+  uintptr_t readable_page;   // 1 + the first page that could be read the last time it was asked about
+  uintptr_t readable_end;    // and the last, likewise
   uintptr_t writable_page;   // the same for writing
+  uintptr_t writable_end;
   // The call this thread sleeps in, for the case that a signal handler leaves it by siglongjmp.
   uintptr_t sleep_frame;     // address of its stack frame, 0 for none
   void *sleep_handle;
   int64_t sleep_slot;
+  int sleep_kind;            // which kind of object's handle it is (OmegaLinux's ObjectKind)
+  int cancellable;           // the call that may sleep is a cancellation point
   uintptr_t sleep_pending;   // the robust list's pending entry to put back
 };
 
@@ -249,7 +253,7 @@ extern int *__errno_location(void);
 static inline void omega_set_errno(int value) { *__errno_location() = value; }
 
 // Whether `length` bytes at `address` can be read or written, without a signal: asks the kernel, which
-// answers EFAULT. Remembers one page a thread.
+// answers EFAULT. Remembers the last stretch, per thread.
 int omega_probe_read(const void *address, size_t length) __attribute__((visibility("hidden")));
 int omega_probe_write(void *address, size_t length) __attribute__((visibility("hidden")));
 
@@ -257,14 +261,20 @@ int omega_probe_write(void *address, size_t length) __attribute__((visibility("h
 static inline int omega_readable(const void *address, size_t length) {
   uintptr_t first = (uintptr_t)address, last = first + length - 1;
   uintptr_t page = first >> 12, stack = (uintptr_t)__builtin_frame_address(0) >> 12;
-  if (page == last >> 12 && (page == stack || page + 1 == omega_this_thread.readable_page)) return 1;
+  if (page + 1 >= omega_this_thread.readable_page && (last >> 12) < omega_this_thread.readable_end &&
+      first <= last)
+    return 1;
+  if (page == last >> 12 && page == stack) return 1;
   return omega_probe_read(address, length);
 }
 
 static inline int omega_writable(void *address, size_t length) {
   uintptr_t first = (uintptr_t)address, last = first + length - 1;
   uintptr_t page = first >> 12, stack = (uintptr_t)__builtin_frame_address(0) >> 12;
-  if (page == last >> 12 && (page == stack || page + 1 == omega_this_thread.writable_page)) return 1;
+  if (page + 1 >= omega_this_thread.writable_page && (last >> 12) < omega_this_thread.writable_end &&
+      first <= last)
+    return 1;
+  if (page == last >> 12 && page == stack) return 1;
   return omega_probe_write(address, length);
 }
 
@@ -300,6 +310,56 @@ static inline uint64_t omega_block_signals(void) {
 static inline void omega_restore_signals(uint64_t mask) {
   omega_call(omega_call_rt_sigprocmask, 2, (long)&mask, 0, 8, 0, 0);
 }
+// msgsnd and msgrcv are cancellation points. As libc's own do, they let the thread be cancelled at any
+// instruction while the kernel has it, and nowhere else.
+extern int pthread_setcanceltype(int type, int *old);
+extern void pthread_testcancel(void);
+static inline void omega_test_cancel(void) {
+  if (!__libc_single_threaded) pthread_testcancel();
+}
+static inline void omega_set_cancellable(int value) { omega_this_thread.cancellable = value; }
+
+static inline long omega_sleeping_call(enum omega_call n, long a, long b, long c, long d, long e,
+                                       long f) {
+  if (!omega_this_thread.cancellable || __libc_single_threaded)
+    return omega_call(n, a, b, c, d, e, f);
+  int old;
+  pthread_setcanceltype(1 /* PTHREAD_CANCEL_ASYNCHRONOUS */, &old);
+  long result = omega_call(n, a, b, c, d, e, f);
+  pthread_setcanceltype(old, &old);
+  return result;
+}
+
+// Texts of messages: the program's memory and the image's.
+// A loop of ours: libc's memcpy uses "rep movsb" from two kilobytes on, which takes five times as
+// long for some pairs of addresses (measured on an EPYC, Documentation/Decisions/0014).
+typedef long long omega_chunk __attribute__((vector_size(16), aligned(1), may_alias));
+typedef long long omega_word __attribute__((aligned(1), may_alias));
+static inline void omega_copy(void *to, const void *from, size_t length) {
+  char *out = (char *)to;
+  const char *in = (const char *)from;
+  if (length >= 16) {
+    const char *last = in + length - 16;
+    char *out_last = out + length - 16;
+    // The end first, as it overlaps what the loop copies.
+    omega_chunk end = *(const omega_chunk *)last;
+    for (; in < last; in += 16, out += 16) {
+      *(omega_chunk *)out = *(const omega_chunk *)in;
+      __asm__ volatile("" ::: "memory");  // Not to be turned into memcpy.
+    }
+    *(omega_chunk *)out_last = end;
+  } else if (length >= 8) {
+    omega_word first = *(const omega_word *)in, end = *(const omega_word *)(in + length - 8);
+    *(omega_word *)out = first;
+    *(omega_word *)(out + length - 8) = end;
+  } else {
+    for (size_t i = 0; i < length; i++) {
+      out[i] = in[i];
+      __asm__ volatile("" ::: "memory");
+    }
+  }
+}
+
 static inline uintptr_t omega_frame(void) { return (uintptr_t)__builtin_frame_address(0); }
 // Whether the thread runs on its alternate signal stack.
 int omega_on_signal_stack(void) __attribute__((visibility("hidden")));

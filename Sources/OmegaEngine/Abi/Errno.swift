@@ -18,5 +18,8 @@ public struct Errno: Error, Equatable, Hashable, Sendable {
   @inlinable public static var noSpace: Errno { Errno(rawValue: 28) }  // ENOSPC
   @inlinable public static var outOfRange: Errno { Errno(rawValue: 34) }  // ERANGE
   @inlinable public static var notImplemented: Errno { Errno(rawValue: 38) }  // ENOSYS
+  @inlinable public static var noMessage: Errno { Errno(rawValue: 42) }  // ENOMSG
+  /// Never leaves the engine and its host: the call begins again.
+  @inlinable public static var restart: Errno { Errno(rawValue: 4095) }
   @inlinable public static var identifierRemoved: Errno { Errno(rawValue: 43) }  // EIDRM
 }

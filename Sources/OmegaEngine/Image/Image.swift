@@ -128,6 +128,14 @@ public struct Image {
     ).exchanged
   }
 
+  /// A stretch of bytes that are no shared words; nil when it is not inside.
+  @inlinable @inline(__always)
+  public func bytes(_ offset: Int, _ byteCount: Int) -> ImageBytes? {
+    let inside = offset >= 0 && byteCount >= 0 && offset <= self.byteCount &- byteCount
+    // SAFETY: inside the mapping.
+    return inside ? unsafe ImageBytes(address: base + offset, byteCount: byteCount) : nil
+  }
+
   /// The address of the 32-bit word at `offset`, for the host's futex calls.
   @unsafe @inlinable
   public func address(_ offset: Int) -> UnsafeMutableRawPointer {

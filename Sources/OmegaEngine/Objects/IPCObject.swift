@@ -7,6 +7,9 @@ public protocol IPCObject {
   var image: Image { get }
   var frame: Frame { get }
 
+  /// A finished call's slot holds more than an errno, so its owner frees it when it has read it.
+  static var keepsResults: Bool { get }
+
   /// Memory for what a new member has besides its slot; false when there is none.
   func claimMember<H: Host>(_ host: H, slot: Int) -> Bool
   /// A thread that died in a fast path of the kind may have left a record to be finished. The caller
@@ -36,6 +39,7 @@ public enum EndOfMember: Sendable {
 }
 
 extension IPCObject {
+  @inlinable public static var keepsResults: Bool { false }
   @inlinable public func closeRecord<H: Host>(_ host: H) {}
 
   @inlinable @inline(__always)

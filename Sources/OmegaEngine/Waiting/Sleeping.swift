@@ -6,9 +6,10 @@ extension IPCObject {
   /// Sleeps until the call in `slot` is finished; throws EAGAIN at the deadline, EINTR after a signal
   /// handler, or the error that finished it.
   ///
-  /// `collect` runs before the slot of a call that has succeeded is free for others.
+  /// `finished` is called when the slot holds the call's result, of a kind that keeps it: the caller frees
+  /// the slot.
   public func sleep<H: Host>(
-    _ host: H, slot: Int, deadline: Deadline, collect: () -> Void = {}
+    _ host: H, slot: Int, deadline: Deadline, finished: () -> Void = {}
   ) throws(Errno) {
     let futex = frame.waiter(slot) + Waiter.futex
     var state = host.beginSleep(image, frame.waiter(slot) + Waiter.life)
@@ -21,7 +22,7 @@ extension IPCObject {
       let word = image.load32(futex)
       if word == 0 {
         passOn(watch, host)
-        return try take(slot, collect)
+        return try take(slot, finished)
       }
       if word & Futex.ownerDied != 0 {
         try repair(host, slot, dead: word & Futex.ownerMask)
@@ -43,8 +44,8 @@ extension IPCObject {
       if !isGuardian && isLocked { continue }
       switch host.sleep(image, futex, expected: word, deadline: deadline, watch: watch, &state) {
       case .woken, .lookAround: continue
-      case .timedOut: return try withdraw(host, slot, .again, collect)
-      case .interrupted: return try withdraw(host, slot, .interrupted, collect)
+      case .timedOut: return try withdraw(host, slot, .again, finished)
+      case .interrupted: return try withdraw(host, slot, .interrupted, finished)
       }
     }
   }
@@ -61,12 +62,15 @@ extension IPCObject {
   }
 
   /// Reads the result of a finished call and frees its slot.
-  private func take(_ slot: Int, _ collect: () -> Void) throws(Errno) {
+  private func take(_ slot: Int, _ finished: () -> Void) throws(Errno) {
     let offset = frame.waiter(slot) + Waiter.status
     let status = image.load(offset)
-    if status == WaiterStatus.finished { collect() }
-    // Release: the slot is reused only after we have read it. Only the sleeper frees a finished slot.
-    image.store(WaiterStatus.free, offset)
+    if Self.keepsResults && status & 0xFFFF_FFFF == WaiterStatus.finished {
+      finished()
+    } else {
+      // Release: the slot is reused only after we have read it. Only the sleeper frees a finished slot.
+      image.store(WaiterStatus.free, offset)
+    }
     // A peer may have scribbled it: only a result, and only an errno, may leave here.
     let result = Int32(truncatingIfNeeded: status >> 32)
     guard status & 0xFFFF_FFFF == WaiterStatus.finished, result >= 0, result < 4096 else {
@@ -77,11 +81,11 @@ extension IPCObject {
 
   /// Leaves the queue, unless the call was finished first: then that result wins (semantics B2.13).
   private func withdraw<H: Host>(
-    _ host: H, _ slot: Int, _ errno: Errno, _ collect: () -> Void
+    _ host: H, _ slot: Int, _ errno: Errno, _ finished: () -> Void
   ) throws(Errno) {
     var section = try Section(self, host)
     defer { section.close() }
-    guard isQueued(slot) else { return try take(slot, collect) }
+    guard isQueued(slot) else { return try take(slot, finished) }
     guard section.reserveJournal(Limit.operationsPerCall + 32) else { throw .noMemory }
     Self.dequeue(&section, slot, status: WaiterStatus.free)
     section.commit()
@@ -92,11 +96,17 @@ extension IPCObject {
   /// Takes a call out whose thread no longer waits for it. A result that came meanwhile is lost, as it
   /// is when a handler leaves a call of the kernel that has just succeeded.
   public func abandon<H: Host>(_ host: H, slot: Int) throws(Errno) {
+    var isFinished = false
     do throws(Errno) {
-      try withdraw(host, slot, .interrupted, {})
+      try withdraw(host, slot, .interrupted) { isFinished = true }
     } catch {
-      if error != .interrupted { throw error }
+      if error != .interrupted && !isFinished { throw error }
     }
+    if !isFinished { return }
+    var section = try Section(self, host)
+    defer { section.close() }
+    Self.discard(&section, slot)
+    section.commit()
   }
 
   /// Somebody is inside a section, or died there.

@@ -190,7 +190,7 @@ public struct LinuxHost: Host {
       seconds: until / 1_000_000_000, nanoseconds: until % 1_000_000_000)
     // SAFETY: an address inside a live mapping, and a structure that outlives the call.
     return unsafe withUnsafePointer(to: &time) { time in
-      unsafe omega_call(
+      unsafe omega_sleeping_call(
         omega_call_futex, Int(bitPattern: image.address(offset)), 9, Int(expected),
         Int(bitPattern: time), 0, -1)
     }
@@ -209,7 +209,7 @@ public struct LinuxHost: Host {
     // SAFETY: the list and the time outlive the call; addresses are inside a live mapping.
     return unsafe withUnsafePointer(to: &list) { list in
       unsafe withUnsafePointer(to: &time) { time in
-        omega_call(
+        omega_sleeping_call(
           omega_call_futex_waitv, Int(bitPattern: list), watch.count + 1, 0,
           Int(bitPattern: time), 1, 0)
       }
@@ -292,4 +292,42 @@ struct LinuxCallOwner: CallOwner {
     // SAFETY: an address inside a live mapping.
     unsafe omega_owner_exchange(image.address(offset), old, new) != 0
   }
+}
+
+/// The calling thread in a fast call of a queue.
+@safe
+struct LinuxFastCaller: FastCaller {
+  // SAFETY: the calling thread's own storage; the value never leaves its thread.
+  private let thread: UnsafeMutablePointer<omega_thread>
+
+  @inline(__always)
+  init(_ thread: UnsafeMutablePointer<omega_thread>) { unsafe self.thread = thread }
+
+  var tid: UInt32 {
+    @inline(__always) get { unsafe thread.pointee.tid }
+  }
+
+  @inline(__always)
+  func begin(_ image: Image, _ offset: Int) -> Bool {
+    // SAFETY: the list head is this thread's, the word inside a live mapping. A pending word that is
+    // there already belongs to libc, or to a call of ours, below the signal handler that we are in.
+    guard let head = unsafe thread.pointee.robust, unsafe head.pointee.list_op_pending == 0 else {
+      return false
+    }
+    unsafe omega_set_pending(head, UInt(bitPattern: image.address(offset)) + 32)
+    return true
+  }
+
+  @inline(__always)
+  func end() {
+    // SAFETY: as above.
+    if let head = unsafe thread.pointee.robust { unsafe omega_set_pending(head, 0) }
+  }
+
+  func wake(_ image: Image, _ offset: Int) {
+    // SAFETY: an address inside a live mapping.
+    _ = unsafe omega_call(omega_call_futex, Int(bitPattern: image.address(offset)), 1, 1, 0, 0, 0)
+  }
+
+  @inline(__always) func pause() { omega_pause() }
 }

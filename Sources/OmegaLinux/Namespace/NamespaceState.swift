@@ -3,13 +3,14 @@ import OmegaEngine
 
 /// An opened namespace: one per directory and process, never freed.
 ///
-/// Stands in memory of its own (no allocator). `table` has an entry for every index.
+/// Stands in memory of its own (no allocator).
 @safe
 public struct NamespaceState {
   /// Handles by index. An entry is changed under the process's lock and read without it. A fork wipes
   /// it: a child must not use its parent's mappings, which may become another set's (`Spare.swift`).
-  // SAFETY: maps 32768 pointers for the life of the process.
-  let table: UnsafeMutablePointer<UnsafeMutablePointer<Handle<SemaphoreSet>>?>
+  /// For each kind a table with an entry for every index (`StoredObject.table`).
+  // SAFETY: maps 32768 pointers a kind for the life of the process.
+  let tables: UnsafeMutableRawPointer
   /// The directory's path, terminated.
   let path: UnsafePointer<CChar>
   /// `sequence`: where the next identifier comes from (`Allocation.swift`).
@@ -21,8 +22,8 @@ public struct NamespaceState {
   /// program that makes and removes sets again and again keeps the page table of their first pages.
   /// A hint, changed without a lock.
   var near: UnsafeMutableRawPointer
-  /// Fresh handles are taken from here.
-  let pool: UnsafeMutablePointer<Handle<SemaphoreSet>>
+  /// Fresh handles are taken from here, for each kind from its own part.
+  let pools: UnsafeMutableRawPointer
   /// What else a fork wipes.
   let recent: UnsafeMutablePointer<Recent>
   /// A fork does wipe it.
@@ -125,8 +126,8 @@ public struct Namespace: @unchecked Sendable {
     _ = unsafe Kernel.makeDirectory(path, mode: 0o700)
     guard let mode = unsafe trustworthyMode(path, kind) else { throw .accessDenied }
     let stateBytes = 8192
-    let tableBytes = 8 * Limit.indices
-    let poolBytes = unsafe MemoryLayout<Handle<SemaphoreSet>>.stride * poolCount
+    let tableBytes = ObjectKind.count * Namespace.tableByteCount
+    let poolBytes = ObjectKind.count * Namespace.poolByteCount
     let recentBytes = 4096
     let wipedBytes = tableBytes + recentBytes
     let allBytes = stateBytes + wipedBytes + (poolBytes + 4095) / 4096 * 4096
@@ -140,19 +141,19 @@ public struct Namespace: @unchecked Sendable {
     let sequence = unsafe try openSequence(UnsafePointer(copy))
     unsafe state.initialize(
       to: NamespaceState(
-        table: (memory + stateBytes).assumingMemoryBound(
-          to: UnsafeMutablePointer<Handle<SemaphoreSet>>?.self),
-        path: UnsafePointer(copy), sequence: sequence,
+        tables: memory + stateBytes, path: UnsafePointer(copy), sequence: sequence,
         limits: NamespaceLimits.read(UnsafePointer(copy)), isShared: mode & 0o022 != 0,
         near: memory + allBytes,
-        pool: (memory + stateBytes + wipedBytes).assumingMemoryBound(
-          to: Handle<SemaphoreSet>.self),
+        pools: memory + stateBytes + wipedBytes,
         recent: (memory + stateBytes + tableBytes).assumingMemoryBound(to: Recent.self),
         mayRenew: wipes == 0))
     return unsafe Namespace(state)
   }
 
   static var poolCount: Int { Limit.indices + 4096 }
+  static var tableByteCount: Int { 8 * Limit.indices }
+  /// A handle of any kind has less than 512 bytes.
+  static var poolByteCount: Int { 512 * poolCount }
   /// Addresses left free for the images of the first small sets.
   private static var holeBytes: Int { 64 << 20 }
   /// The longest path in bytes, so that every name fits a small buffer on the stack (`Path`).

@@ -7,6 +7,9 @@ protocol StoredObject: IPCObject {
   static var magic: UInt64 { get }
   static var version: UInt64 { get }
 
+  /// Mode bits that mean something: reading and writing, of segments executing too.
+  static var meaningfulBits: UInt32 { get }
+
   /// A view of a mapped image; `size` is what `ObjectKind.size(ofFile:)` tells.
   init(image: Image, size: Int)
   /// Bytes to map for the engine, and of the file.
@@ -21,14 +24,6 @@ protocol StoredObject: IPCObject {
   /// Words of the kind in a new header.
   static func fill(_ header: inout NewHeader, size: Int, _ namespace: Namespace)
 
-  // SAFETY: the tables have an entry for every index and live as long as the process.
-  static func table(
-    _ state: UnsafeMutablePointer<NamespaceState>
-  ) -> UnsafeMutablePointer<UnsafeMutablePointer<Handle<Self>>?>
-  static func pool(
-    _ state: UnsafeMutablePointer<NamespaceState>
-  ) -> UnsafeMutablePointer<Handle<Self>>
-
   /// Before the file of a removed object loses its name. Under the object's lock.
   static func willUnlink(_ namespace: Namespace, _ object: Self, inode: UInt64, index: Int)
   /// The last user of a removed object has left: true when its mapping is kept. Under the process's
@@ -38,6 +33,27 @@ protocol StoredObject: IPCObject {
 }
 
 extension StoredObject {
+  // SAFETY: for both: the kind's part of the namespace's memory, which lives as long as the process.
+  @inline(__always)
+  static func table(
+    _ state: UnsafeMutablePointer<NamespaceState>
+  ) -> UnsafeMutablePointer<UnsafeMutablePointer<Handle<Self>>?> {
+    unsafe (state.pointee.tables + kind.number * Namespace.tableByteCount)
+      .assumingMemoryBound(to: UnsafeMutablePointer<Handle<Self>>?.self)
+  }
+
+  static func pool(
+    _ state: UnsafeMutablePointer<NamespaceState>
+  ) -> UnsafeMutablePointer<Handle<Self>> {
+    unsafe (state.pointee.pools + kind.number * Namespace.poolByteCount)
+      .assumingMemoryBound(to: Handle<Self>.self)
+  }
+
+  static var meaningfulBits: UInt32 { 0o6 }
+  /// The size that a `*get` call compares; a damaged one does no harm.
+  static func size(of object: Self) -> Int {
+    Int(truncatingIfNeeded: object.image.load(Header.parameter))
+  }
   static func willUnlink(_ namespace: Namespace, _ object: Self, inode: UInt64, index: Int) {}
   static func keepImage(
     _ namespace: Namespace, _ handle: UnsafeMutablePointer<Handle<Self>>
@@ -52,7 +68,8 @@ extension ObjectKind {
   func size(ofFile byteCount: Int) -> Int {
     switch self {
     case .semaphores: SetLayout.semaphoreCount(ofFile: byteCount)
-    case .queues, .segments: 0
+    case .queues: QueueLayout.size(ofFile: byteCount)
+    case .segments: 0
     }
   }
 
@@ -64,6 +81,8 @@ extension ObjectKind {
     case .segments: 128
     }
   }
+
+  static var count: Int { 3 }
 
   /// The kind's place among the pools of handles.
   var number: Int { sequenceOffset / 64 }
@@ -91,19 +110,6 @@ extension SemaphoreSet: StoredObject {
     let layout = SetLayout(semaphoreCount: size)
     return min(
       (claimedAtCreation(size: size) - layout.cell(size)) / 16, layout.frame.journalCapacity)
-  }
-
-  @inline(__always)
-  static func table(
-    _ state: UnsafeMutablePointer<NamespaceState>
-  ) -> UnsafeMutablePointer<UnsafeMutablePointer<Handle<SemaphoreSet>>?> {
-    unsafe state.pointee.table
-  }
-
-  static func pool(
-    _ state: UnsafeMutablePointer<NamespaceState>
-  ) -> UnsafeMutablePointer<Handle<SemaphoreSet>> {
-    unsafe state.pointee.pool
   }
 
   static func willUnlink(

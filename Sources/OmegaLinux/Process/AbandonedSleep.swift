@@ -6,13 +6,14 @@ import OmegaEngine
 // next call that goes the slow way takes it out.
 extension Namespace {
   /// Remembers the sleep for the time of `body`.
-  func sleeping<R>(
-    _ handle: HandlePointer, slot: Int, _ body: () throws(Errno) -> R
+  func sleeping<Object, R>(
+    _ handle: ObjectHandle<Object>, slot: Int, _ body: () throws(Errno) -> R
   ) throws(Errno) -> R {
     // SAFETY: the calling thread's own storage.
     let thread = unsafe omega_thread()
     unsafe thread.pointee.sleep_handle = UnsafeMutableRawPointer(handle)
     unsafe thread.pointee.sleep_slot = Int64(slot)
+    unsafe thread.pointee.sleep_kind = Int32(Object.kind.number)
     unsafe thread.pointee.sleep_pending = thread.pointee.robust?.pointee.list_op_pending ?? 0
     unsafe thread.pointee.sleep_frame = omega_frame()
     defer { unsafe thread.pointee.sleep_frame = 0 }
@@ -37,10 +38,19 @@ extension Namespace {
       unsafe omega_set_pending(head, thread.pointee.sleep_pending)
     }
     guard let raw = unsafe thread.pointee.sleep_handle else { return }
-    let handle = unsafe raw.assumingMemoryBound(to: Handle<SemaphoreSet>.self)
-    if unsafe thread.pointee.pid == omega_identity().pointee.pid {
-      try? unsafe handle.pointee.set.abandon(LinuxHost(), slot: Int(thread.pointee.sleep_slot))
-      unsafe leave(handle)
+    if unsafe thread.pointee.sleep_kind == Int32(ObjectKind.queues.number) {
+      unsafe abandon(raw.assumingMemoryBound(to: Handle<MessageQueue>.self))
+    } else {
+      unsafe abandon(raw.assumingMemoryBound(to: Handle<SemaphoreSet>.self))
     }
+  }
+
+  private func abandon<Object>(_ handle: ObjectHandle<Object>) {
+    // SAFETY: as above.
+    let thread = unsafe omega_thread()
+    guard unsafe thread.pointee.pid == omega_identity().pointee.pid else { return }
+    let slot = Int(unsafe thread.pointee.sleep_slot)
+    try? unsafe handle.pointee.object.abandon(LinuxHost(), slot: slot)
+    unsafe leave(handle)
   }
 }

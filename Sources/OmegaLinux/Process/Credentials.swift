@@ -17,6 +17,9 @@ struct Credentials {
   /// CAP_SYS_ADMIN: may IPC_SET and IPC_RMID what others own.
   var isAdministrator: Bool { Credentials.effectiveCapabilities() & 1 << 21 != 0 }
 
+  /// CAP_SYS_RESOURCE: may give a queue more bytes than MSGMNB.
+  var mayExceedResources: Bool { Credentials.effectiveCapabilities() & 1 << 24 != 0 }
+
   /// The effective group or a supplementary one.
   func isInGroup(_ group: UInt32) -> Bool {
     if group == egid { return true }

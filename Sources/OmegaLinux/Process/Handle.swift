@@ -22,6 +22,8 @@ struct Handle<Object: StoredObject> {
   var hasRecord: UInt32 = 0
   /// An operation with SEM_UNDO is between its steps, on another thread or below a signal handler.
   var undoBusy: UInt32 = 0
+  /// A queue's sender takes the cell for its next message along. 0 or 1.
+  var popsAhead: UInt32 = 0
   /// How long spinning has paid lately, in turns.
   var spin: Int32 = 0
   /// The object was removed while users were inside: the last one out unmaps it.

@@ -15,3 +15,17 @@ public func callResult(_ call: (Namespace) -> Int32) -> Int32 {
   omega_set_errno(-value)
   return -1
 }
+
+/// The same for a call whose result is a number of bytes or an address.
+@inline(__always)
+public func longResult(_ call: (Namespace) -> Int) -> Int {
+  let value: Int
+  do {
+    value = call(try Namespace.ofEnvironment())
+  } catch {
+    value = -Int(error.rawValue)
+  }
+  if value >= 0 || value < -4095 { return value }
+  omega_set_errno(Int32(-value))
+  return -1
+}

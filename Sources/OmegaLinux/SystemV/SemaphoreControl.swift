@@ -56,7 +56,7 @@ extension Namespace {
       case Command.semaphoreStat, Command.semaphoreStatAny:
         return try stat(index: Int(identifier) & 0x7FFF, command, UserMemory(argument))
       case Command.set: return try setOwner(identifier, UserMemory(argument))
-      case Command.remove: return try remove(identifier)
+      case Command.remove: return try remove(SemaphoreSet.self, identifier)
       case Command.info, Command.semaphoreInfo: return try info(command, UserMemory(argument))
       default: throw .invalid
       }
@@ -157,51 +157,10 @@ extension Namespace {
 
   private func setOwner(_ identifier: Int32, _ memory: UserMemory) throws(Errno) -> Int32 {
     let input = try memory.readable(Int(omega_semid_size))
-    let uid = input.load(Int(omega_perm_uid), as: UInt32.self)
-    let gid = input.load(Int(omega_perm_gid), as: UInt32.self)
-    let mode = input.load(Int(omega_perm_mode), as: UInt32.self) & 0o777
-    let handle = unsafe try controllable(identifier)
-    defer { unsafe leave(handle) }
-    if uid == .max || gid == .max { throw .invalid }
-    // SAFETY: the handle is entered.
-    let set = unsafe handle.pointee.set
-    let inode = unsafe handle.pointee.inode
-    var permissions = set.permissions
-    permissions.uid = uid
-    permissions.gid = gid
-    permissions.mode = mode
-    let index = Int(identifier) & 0x7FFF
-    guard changeFile(.semaphores, index: index, inode: inode, permissions) else {
-      throw .notPermitted
+    return try setOwner(SemaphoreSet.self, identifier, NewOwner(input)) {
+      (set, owner) throws(Errno) in
+      try set.setPermissions(LinuxHost(), uid: owner.uid, gid: owner.gid, mode: owner.mode)
     }
-    try set.setPermissions(LinuxHost(), uid: uid, gid: gid, mode: mode)
-    publishStatus(set, inode: inode)
-    return 0
-  }
-
-  private func remove(_ identifier: Int32) throws(Errno) -> Int32 {
-    let handle = unsafe try controllable(identifier)
-    defer { unsafe leave(handle) }
-    // SAFETY: the handle is entered.
-    let set = unsafe handle.pointee.set
-    let inode = unsafe handle.pointee.inode
-    try set.remove(LinuxHost()) { unlinkNames(set, inode: inode) }
-    unsafe retire(handle)
-    return 0
-  }
-
-  /// The handle of a set that the process may IPC_SET and IPC_RMID; EPERM otherwise.
-  private func controllable(_ identifier: Int32) throws(Errno) -> HandlePointer {
-    let handle: HandlePointer
-    do throws(Errno) {
-      unsafe handle = try self.handle(identifier)
-    } catch {
-      throw error == .accessDenied ? .notPermitted : error
-    }
-    // SAFETY: the handle is entered.
-    if Credentials().mayControl(unsafe handle.pointee.set.permissions) { return unsafe handle }
-    unsafe leave(handle)
-    throw .notPermitted
   }
 
   // MARK: Status
@@ -269,14 +228,7 @@ extension Namespace {
   private static func store(_ status: SetStatus, _ memory: UserMemory) throws(Errno) {
     let out = try memory.writable(Int(omega_semid_size))
     out.clear(Int(omega_semid_size))
-    let permissions = status.permissions
-    out.store(status.key, Int(omega_perm_key))
-    out.store(permissions.uid, Int(omega_perm_uid))
-    out.store(permissions.gid, Int(omega_perm_gid))
-    out.store(permissions.cuid, Int(omega_perm_cuid))
-    out.store(permissions.cgid, Int(omega_perm_cgid))
-    out.store(permissions.mode, Int(omega_perm_mode))
-    out.store(UInt16(truncatingIfNeeded: status.identifier >> 15), Int(omega_perm_seq))
+    out.store(status.permissions, key: status.key, identifier: status.identifier)
     out.store(status.otime, Int(omega_semid_otime))
     out.store(status.ctime, Int(omega_semid_ctime))
     out.store(UInt64(status.semaphoreCount), Int(omega_semid_nsems))

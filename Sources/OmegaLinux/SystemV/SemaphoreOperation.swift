@@ -135,12 +135,12 @@ extension Namespace {
   ) -> Int32? {
     // SAFETY: as in `fastUndo`.
     guard first == .slow else { return outcome(first, operation) }
-    guard unsafe beginUndo(handle) else { return nil }
+    guard unsafe beginAlone(handle) else { return nil }
     let set = unsafe handle.pointee.set
     let result = unsafe set.fastOperateUndo(
       semaphore: operation.semaphore, amount: operation.amount, pid: pid,
       member: Int(handle.pointee.member))
-    unsafe endUndo(handle)
+    unsafe endAlone(handle)
     if result == .done {
       unsafe SemaphoreSet.noteTime(
         set.image, cell: set.layout.cell(operation.semaphore), omega_seconds())
@@ -175,37 +175,15 @@ extension Namespace {
     }
     guard unsafe handle.pointee.granted & (alters ? Permissions.alter : Permissions.read) != 0
     else { return nil }
-    guard unsafe beginUndo(handle) else { return nil }
+    guard unsafe beginAlone(handle) else { return nil }
     let result = unsafe set.fastOperateMany(
       LinuxCallOwner(omega_thread()), count: count, pid: pid, tid: tid, member: member
     ) { Operation(bits: copy[$0]) }
-    unsafe endUndo(handle)
+    unsafe endAlone(handle)
     guard result == .done else { return nil }
     unsafe SemaphoreSet.noteTime(
       set.image, cell: set.layout.cell(Operation(bits: copy[0]).semaphore), omega_seconds())
     return 0
-  }
-
-  /// One fast operation with undo at a time: a second one, on another thread or in a signal handler,
-  /// goes through the lock, where it finishes the first one if it must.
-  @inline(__always)
-  private static func beginUndo(_ handle: HandlePointer) -> Bool {
-    // SAFETY: the handle is entered.
-    if omega_single_threaded() != 0 {
-      if unsafe handle.pointee.undoBusy != 0 { return false }
-      unsafe handle.pointee.undoBusy = 1
-      omega_compiler_barrier()
-      return true
-    }
-    return unsafe withUnsafeMutablePointer(to: &handle.pointee.undoBusy) {
-      unsafe omega_try_flag($0) != 0
-    }
-  }
-
-  @inline(__always)
-  private static func endUndo(_ handle: HandlePointer) {
-    // SAFETY: the handle is entered.
-    unsafe withUnsafeMutablePointer(to: &handle.pointee.undoBusy) { unsafe omega_clear_flag($0) }
   }
 
   /// Everything that the fast path leaves: errors, several operations, waiting.

@@ -31,7 +31,7 @@ struct UserMemory {
 /// Bytes of the program that could be read when they were asked about; perhaps misaligned.
 @safe
 struct ReadableBytes {
-  fileprivate let address: UnsafeMutableRawPointer
+  let address: UnsafeMutableRawPointer
 
   /// Bytes that were asked about already.
   @unsafe
@@ -46,7 +46,7 @@ struct ReadableBytes {
 
 @safe
 struct WritableBytes {
-  fileprivate let address: UnsafeMutableRawPointer
+  let address: UnsafeMutableRawPointer
 
   fileprivate init(address: UnsafeMutableRawPointer) { unsafe self.address = address }
 

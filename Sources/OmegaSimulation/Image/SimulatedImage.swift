@@ -42,6 +42,12 @@ public struct Image {
     return success
   }
 
+  public func bytes(_ offset: Int, _ byteCount: Int) -> ImageBytes? {
+    let inside = offset >= 0 && byteCount >= 0 && offset <= self.byteCount - byteCount
+    // SAFETY: inside the world's memory.
+    return inside ? unsafe ImageBytes(address: base + offset, byteCount: byteCount) : nil
+  }
+
   public func load32(_ offset: Int) -> UInt32 {
     world.before(.load, offset)
     let value = peek32(offset)

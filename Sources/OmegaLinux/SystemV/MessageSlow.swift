@@ -1,0 +1,186 @@
+import COmegaLinux
+import OmegaEngine
+
+// Everything that the fast calls leave: errors in Linux's order, sleepers, waiting.
+extension Namespace {
+  @inline(never)
+  func sendSlow(
+    _ identifier: Int32, _ message: UnsafeMutableRawPointer?, byteCount: UInt, flags: Int32
+  ) -> Int32 {
+    endAbandonedSleep()
+    omega_set_cancellable(1)
+    defer { omega_set_cancellable(0) }
+    do throws(Errno) {
+      let memory = unsafe UserMemory(message)
+      let type = try memory.readable(8).load(0, as: Int64.self)
+      let size = Int(bitPattern: byteCount)
+      if size < 0 || size > limits.messageBytes || identifier < 0 { throw .invalid }
+      if type < 1 { throw .invalid }
+      let text = try memory.readable(8 + size)
+      while true {
+        do throws(Errno) {
+          try sendOnce(identifier, text, type: type, size: size, flags: flags)
+          return 0
+        } catch  where error == .restart {
+          continue
+        }
+      }
+    } catch {
+      return -error.rawValue
+    }
+  }
+
+  private func sendOnce(
+    _ identifier: Int32, _ text: ReadableBytes, type: Int64, size: Int, flags: Int32
+  ) throws(Errno) {
+    let host = LinuxHost()
+    let handle = unsafe try handle(identifier, MessageQueue.self)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.alter)
+    // SAFETY: the handle is entered.
+    let queue = unsafe handle.pointee.object
+    let mayWait = flags & Flag.noWait == 0
+    try unsafe claim(handle, host, .sleeping)
+    if mayWait, unsafe spinToSend(handle, text, size: size, flags: flags) { return }
+    let outcome = try queue.send(
+      host, member: Int(unsafe handle.pointee.member), type: type, size: size,
+      patience: mayWait ? .mayWait : .none
+    ) { text.copy(from: 8, to: $0) }
+    guard case .asleep(let slot) = outcome else { return }
+    try unsafe sleep(handle, host, slot: slot) { _ throws(Errno) in }
+  }
+
+  @inline(never)
+  func receiveSlow(
+    _ identifier: Int32, _ message: UnsafeMutableRawPointer?, byteCount: UInt, type: Int,
+    flags: Int32
+  ) -> Int {
+    endAbandonedSleep()
+    omega_set_cancellable(1)
+    defer { omega_set_cancellable(0) }
+    do throws(Errno) {
+      if identifier < 0 || byteCount > UInt(Int.max) { throw .invalid }
+      let copies = flags & MessageFlag.copy != 0
+      if copies && (flags & MessageFlag.except != 0 || flags & Flag.noWait == 0) { throw .invalid }
+      var output = unsafe MessageOutput(UserMemory(message))
+      let request = Namespace.request(byteCount, type, flags)
+      while true {
+        do throws(Errno) {
+          if copies {
+            try peek(identifier, &output, position: Int64(type), request)
+          } else {
+            try receiveOnce(identifier, &output, request, flags: flags)
+          }
+          return output.result
+        } catch  where error == .restart {
+          continue
+        }
+      }
+    } catch {
+      return -Int(error.rawValue)
+    }
+  }
+
+  private func peek(
+    _ identifier: Int32, _ output: inout MessageOutput, position: Int64, _ request: MessageRequest
+  ) throws(Errno) {
+    let handle = unsafe try handle(identifier, MessageQueue.self)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.read)
+    // SAFETY: the handle is entered.
+    try unsafe handle.pointee.object.peek(LinuxHost(), position: position, request: request) {
+      output.put($0, $1)
+    }
+  }
+
+  private func receiveOnce(
+    _ identifier: Int32, _ output: inout MessageOutput, _ request: MessageRequest, flags: Int32
+  ) throws(Errno) {
+    let host = LinuxHost()
+    let handle = unsafe try handle(identifier, MessageQueue.self)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.read)
+    // SAFETY: the handle is entered.
+    let queue = unsafe handle.pointee.object
+    let mayWait = flags & Flag.noWait == 0
+    try unsafe claim(handle, host, .sleeping)
+    if mayWait, unsafe spinToReceive(handle, &output, request, flags: flags) { return }
+    let outcome = try queue.receive(
+      host, member: Int(unsafe handle.pointee.member), request: request,
+      patience: mayWait ? .mayWait : .none
+    ) { output.put($0, $1) }
+    guard case .asleep(let slot) = outcome else { return }
+    try unsafe sleep(handle, host, slot: slot) { queue throws(Errno) in
+      try queue.collect(slot: slot, request: request) { output.put($0, $1) }
+    }
+  }
+
+  /// Sleeps; when the call has succeeded, `collect` reads what it was given before that is free again.
+  private func sleep(
+    _ handle: ObjectHandle<MessageQueue>, _ host: LinuxHost, slot: Int,
+    _ collect: (MessageQueue) throws(Errno) -> Void
+  ) throws(Errno) {
+    // SAFETY: the handle is entered.
+    let queue = unsafe handle.pointee.object
+    var isFinished = false
+    var failure: Errno?
+    do throws(Errno) {
+      try unsafe sleeping(handle, slot: slot) { () throws(Errno) in
+        try queue.sleep(host, slot: slot, deadline: .never) { isFinished = true }
+      }
+      try collect(queue)
+    } catch {
+      failure = error
+    }
+    if isFinished { try? queue.release(host, slot: slot) }
+    if let failure { throw failure }
+  }
+
+  // MARK: Spinning
+
+  /// Spins while the queue is full or has no message: a hand-over between running processes takes a
+  /// fraction of what parking does. Turns adapt to success.
+  private func spinToSend(
+    _ handle: ObjectHandle<MessageQueue>, _ text: ReadableBytes, size: Int, flags: Int32
+  ) -> Bool {
+    unsafe spin(handle) {
+      guard let result = unsafe Namespace.fastSend(handle, text, size: size, flags: flags) else {
+        return false
+      }
+      return result == 0
+    }
+  }
+
+  private func spinToReceive(
+    _ handle: ObjectHandle<MessageQueue>, _ output: inout MessageOutput,
+    _ request: MessageRequest, flags: Int32
+  ) -> Bool {
+    unsafe spin(handle) {
+      unsafe Namespace.fastReceive(handle, &output, request, flags: flags) ?? -1 >= 0
+    }
+  }
+
+  private func spin(_ handle: ObjectHandle<MessageQueue>, _ attempt: () -> Bool) -> Bool {
+    // SAFETY: the handle is entered.
+    if attempt() { return true }
+    guard omega_processors() > 1 else { return false }
+    let queue = unsafe handle.pointee.object
+    let budget = unsafe max(handle.pointee.spin, SpinBudget.least)
+    var seen = queue.activity
+    for _ in 0..<budget {
+      // Somebody sleeps there already: get in line behind him.
+      if queue.hasSleepers { return false }
+      let now = queue.activity
+      if now != seen {
+        seen = now
+        if attempt() {
+          unsafe handle.pointee.spin = min(budget * 2, SpinBudget.most)
+          return true
+        }
+      }
+      omega_pause()
+    }
+    unsafe handle.pointee.spin = max(budget / 2, SpinBudget.least)
+    return false
+  }
+}
