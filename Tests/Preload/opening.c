@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,7 +234,19 @@ static void handler(int number) {
   from_handler = has_line(open(table, O_RDONLY));
 }
 
+static void *open_in_thread(void *fd) {
+  *(int *)fd = open(table, O_RDONLY);
+  return NULL;
+}
+
 static void check_places(void) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  int fd = -1;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, (size_t)sysconf(_SC_THREAD_STACK_MIN));
+  if (pthread_create(&thread, &attributes, open_in_thread, &fd) == 0) pthread_join(thread, NULL);
+  report("on the smallest stack", has_line(fd));
   signal(SIGUSR1, handler);
   raise(SIGUSR1);
   report("in a signal handler", from_handler);
