@@ -225,6 +225,7 @@ struct kind {
   const char *plural;
   const char *const *calls;    // what a library must export to be tested
   const char *left_out[4];     // "%u ..." for region->left_out; NULL where there is no more
+  bool sleeps;                 // some of its calls wait for others
   bool undo;                   // unshare(CLONE_SYSVSEM) and handlers that call again
 
   // plan.c

@@ -210,6 +210,14 @@ static bool any_actor(bool busy, int *slot, int *actor) {
   return true;
 }
 
+// Between two steps every call that is out sleeps.
+static bool somebody_sleeps(void) {
+  for (int s = 0; s < WORKERS; s++)
+    for (int i = 0; i < ACTORS; i++)
+      if (actor_at(s, i)->busy) return true;
+  return false;
+}
+
 static int any_slot(bool alive) {
   int found[WORKERS], count = 0;
   for (int s = 0; s < WORKERS; s++)
@@ -269,6 +277,7 @@ static void process_step(int slot, int actor) {
   struct worker *w = &world.workers[slot];
   struct command c = {.slot = slot};
   int which = (int)roll(16);
+  if (!kind->sleeps && chance(25)) which = 3; // children inherit what is attached
   if (which < 3) {
     c.action = ACT_EXIT;
     c.exit_kind = (enum exit_kind)roll(EXIT_KINDS);
@@ -335,10 +344,13 @@ static void any_step(void) {
   int slot, actor, which = (int)roll(100);
   if (which < 5 && any_actor(true, &slot, &actor)) return signal_sleeper(slot, actor);
   // Deaths tell most where somebody waits for what the dead may have held.
-  if (which < (deadly ? 13 : 8) && any_actor(chance(deadly ? 30 : 50), &slot, &actor) &&
-      (!deadly || kind->count_sleepers() > 0))
+  bool spared = !kind->sleeps && chance(60);
+  if (which < (deadly ? 13 : 8) && !spared && any_actor(chance(deadly ? 30 : 50), &slot, &actor) &&
+      (!deadly || !kind->sleeps || somebody_sleeps()))
     return kill_worker(slot, chance(70) ? SIGKILL : SIGTERM);
-  if (which < (deadly ? 30 : 18) && (slot = any_slot(false)) >= 0) return new_worker(slot);
+  bool calm = !kind->sleeps && chance(60); // leave some places to the children of workers
+  if (which < (deadly ? 30 : 18) && !calm && (slot = any_slot(false)) >= 0)
+    return new_worker(slot);
   // The controller takes part too, and keeps things going when everybody sleeps.
   bool all_asleep = !any_actor(false, &slot, &actor);
   if (all_asleep && chance(75)) return go_on();

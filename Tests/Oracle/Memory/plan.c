@@ -64,7 +64,7 @@ void memory_make_get(struct command *c) {
 
 void memory_make_control(struct command *c) {
   *c = (struct command){.action = ACT_CONTROL, .id = any_id(), .raw = chance(8)};
-  c->cmd = ONE_OF(IPC_SET, IPC_SET, IPC_SET, IPC_RMID, IPC_RMID, SHM_LOCK, SHM_LOCK, SHM_UNLOCK,
+  c->cmd = ONE_OF(IPC_SET, IPC_SET, IPC_SET, IPC_SET, IPC_RMID, SHM_LOCK, SHM_LOCK, SHM_UNLOCK,
                   SHM_UNLOCK, IPC_STAT, IPC_STAT, SHM_STAT, SHM_STAT_ANY, IPC_INFO, SHM_INFO);
   if (chance(world.temper.wild)) c->cmd = ONE_OF(-1, 4, 10, 16, 99, INT_MAX, INT_MIN);
   bool listing = c->cmd == SHM_STAT || c->cmd == SHM_STAT_ANY || c->cmd == IPC_INFO ||
@@ -153,8 +153,8 @@ void memory_make_call(struct command *c, int slot, int actor) {
   // What the controller had attached its children would inherit.
   if (slot == CONTROLLER) return memory_make_control(c);
   bool some = any_handle(slot, true) >= 0, room = any_handle(slot, false) >= 0;
-  if (!some || (room && chance(35))) make_attach(c, slot);
-  else if (chance(30)) make_detach(c, slot);
+  if (!some || (room && chance(30))) make_attach(c, slot);
+  else if (chance(22)) make_detach(c, slot);
   else make_access(c, slot);
 }
 

@@ -136,7 +136,7 @@ static bool observe_queue(int index, char *line, size_t size) {
 static const char *const calls[] = {"msgget", "msgsnd", "msgrcv", "msgctl", NULL};
 
 const struct kind queues = {
-  .name = "msg", .letter = 'q', .plural = "queues", .calls = calls,
+  .name = "msg", .letter = 'q', .plural = "queues", .calls = calls, .sleeps = true,
   .left_out = {"%u gifts of gifts", "%u sends that would sleep beside other senders",
                "%u receives that would wake several senders",
                "%u IPC_SET after which sleepers would race"},

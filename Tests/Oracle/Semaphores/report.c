@@ -159,7 +159,7 @@ static bool observe_set(int index, char *line, size_t size) {
 static const char *const calls[] = {"semget", "semop", "semtimedop", "semctl", NULL};
 
 const struct kind semaphores = {
-  .name = "sem", .letter = 's', .plural = "sets", .calls = calls, .undo = true,
+  .name = "sem", .letter = 's', .plural = "sets", .calls = calls, .sleeps = true, .undo = true,
   .left_out = {"%u gifts of gifts", "SEM_UNDO in %u calls without any rights"},
   .choose_temper = semaphores_choose_temper, .begin = semaphores_begin,
   .make_get = semaphores_make_get, .make_control = semaphores_make_control,
