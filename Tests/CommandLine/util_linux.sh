@@ -115,12 +115,38 @@ test_util_linux_remove() {
   same ipcrm-all 'nothing is left' KEY "$(omega_rows | cut -d' ' -f1)"
 }
 
+# msgctl's MSG_STAT_ANY is asked by Perl.
+test_util_linux_queues() {
+  new_namespace
+  in_run ipcmk -Q --mode 640
+  expect ipcmk-queue 0 '^Message queue id: 0$'
+  in_run perl -e 'for (1 .. 99) { my $q = msgget($_, 01604) // die; msgsnd $q, pack("l!a$_", 1, ""), 0
+    or die for 1 .. $_ % 5 }'
+  expect util-linux-queues 0
+  same ipcs-queues 'ids, bytes and messages' \
+    "$(in_run perl -e 'my $d = "\0" x 200; my $p = unpack "J", pack "p", $d;
+      for (0 .. 200) { my $i = msgctl $_, 13, $p; my @f = unpack "x72L!L!", $d;
+      print $i + 0, " @f\n" if defined $i }' && cat "$out")" \
+    "$(in_run ipcs -q && awk '/^0x/ { print $2, $5, $6 }' "$out")"
+  in_run lsipc -q --bytes
+  expect lsipc-queues 0 '^0x[0-9a-f]+ 0 +rw-r----- +[^ ]+ +0 +0 ' '^0x00000004 4 .* 10 +4 '
+  in_run ipcs -q -i 4
+  expect ipcs-queue 0 '^cbytes=10[[:space:]]+qbytes=16384[[:space:]]+qnum=4'
+  in_run ipcrm -q 0 -Q 4
+  in_run ipcs -q
+  same ipcrm-queues 'what is left' 98 "$(grep -c ^0x "$out")"
+  in_run ipcrm --all=msg
+  in_run ipcs -q
+  same ipcrm-all-queues 'nothing is left' 0 "$(grep -c ^0x "$out")"
+}
+
 if need_package lsipc util-linux && have ipcs && have ipcmk && have ipcrm &&
   need_package perl perl; then
   test_util_linux_lists
   test_util_linux_one
   test_util_linux_limits
   test_util_linux_remove
+  test_util_linux_queues
 else
   skip "util-linux: ${need_why:-ipcs, ipcmk or ipcrm is missing}"
 fi

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/stat.h>
@@ -95,6 +96,28 @@ static void check_table(void) {
     report("limits", read(fd, text, sizeof text - 1) > 0 && !strcmp(text, limits));
     close(fd);
   }
+}
+
+static void check_queues(void) {
+  struct {
+    long type;
+    char bytes[20];
+  } message = {7, "message"};
+  struct msqid_ds status;
+  int queue = msgget(IPC_PRIVATE, 0604), sent = msgsnd(queue, &message, 11, 0);
+  sent |= msgsnd(queue, &message, 20, 0);
+  int received = msgrcv(queue, &message, 20, 0, 0) == 11;
+  msgctl(queue, IPC_STAT, &status);
+  snprintf(expected, sizeof expected,
+           "%10d %10d  %4o  %10lu %10lu %5d %5d %5u %5u %5u %5u %10llu %10llu %10llu\n",
+           status.msg_perm.__key, queue, status.msg_perm.mode, status.__msg_cbytes, status.msg_qnum,
+           status.msg_lspid, status.msg_lrpid, status.msg_perm.uid, status.msg_perm.gid,
+           status.msg_perm.cuid, status.msg_perm.cgid, (unsigned long long)status.msg_stime,
+           (unsigned long long)status.msg_rtime, (unsigned long long)status.msg_ctime);
+  report("a queue", sent == 0 && received && status.__msg_cbytes == 20 &&
+                        stream_has_line(fopen("/proc/sysvipc/msg", "r")));
+  msgctl(queue, IPC_RMID, NULL);
+  report("a removed queue", !stream_has_line(fopen("/proc/sysvipc/msg", "r")));
 }
 
 // --- numbers and flags ---
@@ -271,6 +294,7 @@ int main(int count, char **arguments) {
   proc = open("/proc", O_RDONLY | O_DIRECTORY);
   if (set_id == -1 || proc == -1) return perror("semget, /proc"), 1;
   semop(set_id, &(struct sembuf){0, 1, 0}, 1);
+  check_queues();
   check_table();
   check_flags("table", table);
   check_flags("other file", "/proc/self/stat");

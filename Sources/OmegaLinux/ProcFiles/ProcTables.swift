@@ -11,10 +11,8 @@ extension Namespace {
     indices.visit { index in
       // Gone meanwhile, or not to be opened and without a public status.
       guard let status = try? status(index: index, Command.semaphoreStatAny) else { return }
-      text.add(Int(status.key), width: 10)
-      text.add(UInt(status.identifier), width: 11)
-      text.addPermissions(status.permissions.mode)
-      text.add(UInt(status.semaphoreCount), width: 11)
+      text.addObject(status.key, status.identifier, status.permissions)
+      text.add(UInt(clamping: status.semaphoreCount), width: 11)
       text.addOwners(status.permissions)
       text.add(seconds: status.otime)
       text.add(seconds: status.ctime)
@@ -22,11 +20,24 @@ extension Namespace {
     }
   }
 
-  /// Only the header: there are no queues in a namespace yet.
   func writeMessages(_ text: inout ProcText) {
     text.add("       key      msqid perms      cbytes       qnum lspid lrpid")
     text.add("   uid   gid  cuid  cgid      stime      rtime      ctime\n")
-    // A line: %10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10llu %10llu %10llu
+    guard let indices = IndicesInUse(self, .queues) else { return text.fail(.noMemory) }
+    indices.visit { index in
+      guard let status = try? queueStatus(index: index, MessageCommand.statAny) else { return }
+      text.addObject(status.key, status.identifier, status.permissions)
+      // Clamped: of a damaged queue the numbers may be anything.
+      text.add(UInt(clamping: status.bytes), width: 12)
+      text.add(UInt(clamping: status.messages), width: 11)
+      text.add(UInt(status.lastSender), width: 6)
+      text.add(UInt(status.lastReceiver), width: 6)
+      text.addOwners(status.permissions)
+      text.add(seconds: status.stime)
+      text.add(seconds: status.rtime)
+      text.add(seconds: status.ctime)
+      text.add("\n")
+    }
   }
 
   /// Only the header: there are no segments in a namespace yet.
@@ -39,9 +50,11 @@ extension Namespace {
 }
 
 extension ProcText {
-  mutating func addPermissions(_ mode: UInt32) {
-    add("  ")
-    add(UInt(mode), width: 4, radix: 8)
+  /// The columns with which every line begins.
+  mutating func addObject(_ key: Int32, _ identifier: Int32, _ permissions: Permissions) {
+    add(Int(key), width: 10)
+    add(UInt(clamping: identifier), width: 11)
+    add(UInt(permissions.mode), width: 6, radix: 8)
   }
 
   mutating func addOwners(_ permissions: Permissions) {

@@ -2,7 +2,7 @@ import COmegaLinux
 import OmegaEngine
 
 /// Commands of msgctl besides those of all kinds (`<sys/msg.h>`).
-private enum MessageCommand {
+enum MessageCommand {
   static var stat: Int32 { 11 }  // MSG_STAT
   static var info: Int32 { 12 }  // MSG_INFO
   static var statAny: Int32 { 13 }  // MSG_STAT_ANY
@@ -62,6 +62,13 @@ extension Namespace {
   private func queueStatus(
     index: Int, _ command: Int32, _ memory: UserMemory
   ) throws(Errno) -> Int32 {
+    let status = try queueStatus(index: index, command)
+    try Namespace.store(status, memory)
+    return status.identifier
+  }
+
+  /// What MSG_STAT or MSG_STAT_ANY tell of the queue at an index.
+  func queueStatus(index: Int, _ command: Int32) throws(Errno) -> QueueStatus {
     let status: QueueStatus
     do throws(Errno) {
       let handle = unsafe try handle(index: index, MessageQueue.self)
@@ -82,8 +89,7 @@ extension Namespace {
     }
     // What a peer may have scribbled must not be taken for another queue's, or for an errno.
     guard status.identifier >= 0 && Int(status.identifier) & 0x7FFF == index else { throw .invalid }
-    try Namespace.store(status, memory)
-    return status.identifier
+    return status
   }
 
   /// Fills a `struct msqid_ds`.
