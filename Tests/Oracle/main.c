@@ -204,7 +204,7 @@ static double seconds(void) {
 }
 
 struct totals {
-  _Atomic long done, steps, differences, left_out[4];
+  _Atomic long done, steps, differences, left_out[OMISSIONS];
 };
 
 static void run_seeds(long first, long count, bool exact, struct totals *totals) {
@@ -217,7 +217,7 @@ static void run_seeds(long first, long count, bool exact, struct totals *totals)
     if (options.verbose) print_lines("", other, 0, 1 << 30);
     totals->done++;
     totals->steps += kernel->steps;
-    for (int i = 0; i < 4; i++) totals->left_out[i] += kernel->left_out[i];
+    for (int i = 0; i < OMISSIONS; i++) totals->left_out[i] += kernel->left_out[i];
     totals->differences += !equal;
     if (!equal && options.stop) break;
     if (totals->differences == options.enough && seed + 1 < first + count) {
@@ -264,7 +264,7 @@ static int run_main(void) {
          exact ? "" : "; shared IPC namespace: raw ids not compared",
          geteuid() == 0 ? "" : "; not root: no other users",
          options.without);
-  for (int i = 0; i < 4 && kind->left_out[i] != NULL; i++) {
+  for (int i = 0; i < OMISSIONS && kind->left_out[i] != NULL; i++) {
     printf("%s ", i == 0 ? "" : ",");
     printf(kind->left_out[i], (unsigned)totals->left_out[i]);
   }
@@ -279,7 +279,7 @@ static bool leave_out(const char *names) { // "users,keys"
     {"unshare", FEATURE_UNSHARE}, {"users", FEATURE_USERS}, {"keys", FEATURE_KEYS},
     {"lists", FEATURE_LISTS}, {"ids", FEATURE_IDS}, {"copy", FEATURE_COPY},
     {"stop", FEATURE_STOP}, {"parts", FEATURE_PARTS}, {"resident", FEATURE_RESIDENT},
-    {"exec", FEATURE_EXEC},
+    {"exec", FEATURE_EXEC}, {"faults", FEATURE_FAULTS}, {"wide", FEATURE_WIDE},
   };
   for (size_t length; *names != 0; names += length + (names[length] == ',')) {
     length = strcspn(names, ",");

@@ -45,6 +45,7 @@ enum {
   REGION_FD = 90,
   REFERENCE_FD = 91,
   CONTROLLER = -1,     // as a slot
+  OMISSIONS = 5,       // kinds of calls that are left out
   NOBODY = 65534,      // a second and a third user; they need not exist
   SOMEBODY = 65533,
 };
@@ -147,7 +148,7 @@ struct region {
   unsigned features;           // see FEATURE_*
   bool finished;
   unsigned steps;
-  unsigned left_out[4];        // how often; what, each kind names itself
+  unsigned left_out[OMISSIONS]; // how often; what, each kind names itself
   uint8_t returned[MAX_STEPS]; // calls that came back in each step
   unsigned id_count;
   int ids[MAX_OBJECTS];        // objects made here, for removal where the namespace is shared
@@ -165,9 +166,11 @@ enum {
   FEATURE_COPY = 32,     // MSG_COPY
   FEATURE_STOP = 64,     // SIGSTOP and SIGCONT
   FEATURE_PARTS = 128,   // SHM_REMAP over a part of an attachment
-  FEATURE_RESIDENT = 256, // resident pages in SHM_INFO
+  FEATURE_RESIDENT = 256, // resident pages in SHM_INFO, messages and bytes in MSG_INFO
   FEATURE_EXEC = 512,    // a worker that executes itself
-  FEATURES_ALL = 1023,
+  FEATURE_FAULTS = 1024, // pointers to where nothing is, or not all
+  FEATURE_WIDE = 2048,   // limits of queues beyond what the namespace allows
+  FEATURES_ALL = 4095,
 };
 
 struct actor {
@@ -224,7 +227,7 @@ struct kind {
   char letter;                 // of its objects in the trace
   const char *plural;
   const char *const *calls;    // what a library must export to be tested
-  const char *left_out[4];     // "%u ..." for region->left_out; NULL where there is no more
+  const char *left_out[OMISSIONS];   // "%u ..." for region->left_out; NULL where there is no more
   bool sleeps;                 // some of its calls wait for others
   bool undo;                   // unshare(CLONE_SYSVSEM) and handlers that call again
 
@@ -321,5 +324,6 @@ enum place any_place(void);
 unsigned any_mode(void);
 void any_set(struct command *c);
 void any_index(struct command *c);
+bool has_no_rights(int slot, const struct ipc_perm *perm);
 void any_key(struct command *c);
 void any_get_flags(struct command *c);

@@ -51,7 +51,8 @@ int any_id(void) {
 
 enum place any_place(void) {
   if (!chance(world.temper.wild)) return chance(3) ? AT_ODD : AT_GOOD;
-  return (enum place)roll(PLACES);
+  enum place place = (enum place)roll(PLACES);
+  return world.region->features & FEATURE_FAULTS ? place : AT_GOOD;
 }
 
 unsigned any_mode(void) {
@@ -165,14 +166,29 @@ static void after_command(int slot, int actor, const struct command *c) {
   }
 }
 
-// A wanted difference: who was given an object and may not change a file's owner cannot give it
-// away again.
+// ipcperms in ipc/util.c, for a process without capabilities. As root the workers have them all.
+bool has_no_rights(int slot, const struct ipc_perm *perm) {
+  if (slot == CONTROLLER) return false;
+  const struct worker *w = &world.workers[slot];
+  int gid = w->user.gid, group = w->user.group;
+  if (w->user.uid == 0) return false;
+  unsigned mode = perm->mode;
+  if ((int)perm->uid == w->user.uid || (int)perm->cuid == w->user.uid) mode >>= 6;
+  else if ((int)perm->gid == gid || (int)perm->cgid == gid || (int)perm->gid == group ||
+           (int)perm->cgid == group)
+    mode >>= 3;
+  return (mode & 6) == 0;
+}
+
+// Wanted differences, because only root can change a file's owner: who was given an object cannot
+// give it away again, and who made it and gave it away cannot change it.
 static void leave_out_gift(int slot, struct command *c) {
   struct ipc_perm perm;
   if (slot == CONTROLLER || c->action != ACT_CONTROL || c->cmd != IPC_SET) return;
   int uid = world.workers[slot].user.uid;
-  if (uid == 0 || c->set.uid == -1 || c->set.uid == uid || kind->status(c->id, &perm) != 0) return;
-  if ((int)perm.uid != uid || (int)perm.cuid == uid) return;
+  if (uid == 0 || c->set.uid == -1 || kind->status(c->id, &perm) != 0) return;
+  if ((int)perm.cuid == uid && (int)perm.uid != uid) c->cmd = IPC_STAT;
+  else if (c->set.uid == uid || (int)perm.uid != uid || (int)perm.cuid == uid) return;
   c->set.uid = uid;
   world.region->left_out[0]++;
 }

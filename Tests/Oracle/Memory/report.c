@@ -144,7 +144,7 @@ static const char *const calls[] = {"shmget", "shmat", "shmdt", "shmctl", NULL};
 
 const struct kind memory = {
   .name = "shm", .letter = 'm', .plural = "segments", .calls = calls,
-  .left_out = {"%u gifts of gifts", "%u SHM_REMAP over a part of an attachment"},
+  .left_out = {"%u changes of a gift", "%u SHM_REMAP over a part of an attachment"},
   .choose_temper = memory_choose_temper, .begin = memory_begin, .make_get = memory_make_get,
   .make_control = memory_make_control, .make_call = memory_make_call,
   .make_release = memory_make_release, .make_spawn = memory_make_spawn,

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { OUT_SEND = 1, OUT_RECEIVE, OUT_SET }; // as in region->left_out
+enum { OUT_SEND = 1, OUT_RECEIVE, OUT_SET, OUT_LOOK }; // as in region->left_out
 
 static struct { int types, sizes, sending, nowait, room; } temper;
 bool queues_looking;
@@ -40,7 +40,8 @@ static size_t any_size(void) {
 }
 
 static unsigned long any_limit(void) {
-  if (chance(world.temper.wild)) return ONE_OF(16385ul, 100000ul, ULONG_MAX, 1ul << 32);
+  bool wide = world.region->features & FEATURE_WIDE;
+  if (chance(world.temper.wild) && wide) return ONE_OF(16385ul, 100000ul, ULONG_MAX, 1ul << 32);
   switch (temper.room) {
     case 0: return ONE_OF(16384ul, 16384ul, 12000ul, 3000ul);
     case 1: return temper.sizes == 0 ? ONE_OF(30ul, 10ul, 3ul, 100ul)
@@ -209,9 +210,23 @@ static bool set_races(int index, const struct command *c) {
   return fit > 1 || (fit == 1 && receiving > 0);
 }
 
+// A wanted difference: how many messages there are knows only who may open the queue.
+static void leave_out_look(int slot, struct command *c) {
+  struct ipc_perm perm;
+  bool hidden = false;
+  if (c->action != ACT_CONTROL || (c->cmd != MSG_STAT_ANY && c->cmd != MSG_INFO)) return;
+  for (int i = 0; i < world.object_count; i++)
+    if (world.objects[i].live && (c->cmd == MSG_INFO || c->stat_id == world.objects[i].id + 1))
+      hidden = hidden || (queues_status(world.objects[i].id, &perm) == 0 &&
+                          has_no_rights(slot, &perm));
+  if (!hidden) return;
+  c->cmd = c->cmd == MSG_INFO ? IPC_INFO : MSG_STAT;
+  world.region->left_out[OUT_LOOK]++;
+}
+
 void queues_leave_out(int slot, struct command *c) {
   const struct command *senders[WORKERS * ACTORS];
-  (void)slot;
+  leave_out_look(slot, c);
   int index = find_object(c->id);
   if (index < 0 || !world.objects[index].live) return;
   if (c->action == ACT_SEND && !(c->flags & IPC_NOWAIT) &&

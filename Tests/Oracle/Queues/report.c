@@ -72,6 +72,10 @@ static void describe_control(char *text, size_t size, const struct command *c,
         append(text, size, "done");
         break;
       }
+      if (!(world.region->features & FEATURE_RESIDENT) && c->cmd == MSG_INFO) {
+        append(text, size, "%ld queues %d", r->result, info->msgpool);
+        break;
+      }
       append(text, size, "%ld pool %d map %d max %d mnb %d mni %d ssz %d tql %d seg %d", r->result,
              info->msgpool, info->msgmap, info->msgmax, info->msgmnb, info->msgmni, info->msgssz,
              info->msgtql, info->msgseg);
@@ -137,9 +141,10 @@ static const char *const calls[] = {"msgget", "msgsnd", "msgrcv", "msgctl", NULL
 
 const struct kind queues = {
   .name = "msg", .letter = 'q', .plural = "queues", .calls = calls, .sleeps = true,
-  .left_out = {"%u gifts of gifts", "%u sends that would sleep beside other senders",
+  .left_out = {"%u changes of a gift", "%u sends that would sleep beside other senders",
                "%u receives that would wake several senders",
-               "%u IPC_SET after which sleepers would race"},
+               "%u IPC_SET after which sleepers would race",
+               "%u looks at what the caller may not open"},
   .choose_temper = queues_choose_temper, .begin = queues_begin, .make_get = queues_make_get,
   .make_control = queues_make_control, .make_call = queues_make_call,
   .make_release = queues_make_release, .make_spawn = queues_make_spawn,

@@ -141,18 +141,6 @@ void semaphores_make_control(struct command *c) {
   if (c->cmd == SEM_STAT || c->cmd == SEM_STAT_ANY) any_index(c);
 }
 
-// ipcperms in ipc/util.c, for a process without capabilities. As root the workers have them all.
-static bool has_no_rights(const struct worker *w, const struct ipc_perm *perm) {
-  int gid = w->user.gid, group = w->user.group;
-  if (w->user.uid == 0) return false;
-  unsigned mode = perm->mode;
-  if ((int)perm->uid == w->user.uid || (int)perm->cuid == w->user.uid) mode >>= 6;
-  else if ((int)perm->gid == gid || (int)perm->cgid == gid || (int)perm->gid == group ||
-           (int)perm->cgid == group)
-    mode >>= 3;
-  return (mode & 6) == 0;
-}
-
 // A wanted difference: a call with SEM_UNDO that is refused for want of rights makes an undo record
 // in the kernel, so the process's end sets the set's otime; nobody may write into a set that he may
 // not map. Such calls are made without SEM_UNDO.
@@ -162,7 +150,7 @@ void semaphores_leave_out(int slot, struct command *c) {
   if (slot == CONTROLLER || (c->action != ACT_SEMOP && c->action != ACT_SPAWN)) return;
   for (int i = 0; i < MAX_OPS; i++) asks = asks || (c->sops[i].sem_flg & SEM_UNDO);
   if (!asks || semctl(c->id, 0, IPC_STAT, &status) != 0 ||
-      !has_no_rights(&world.workers[slot], &status.sem_perm))
+      !has_no_rights(slot, &status.sem_perm))
     return;
   for (int i = 0; i < MAX_OPS; i++) c->sops[i].sem_flg &= (short)~SEM_UNDO;
   c->once[2] &= ~SEM_UNDO;

@@ -160,7 +160,7 @@ static const char *const calls[] = {"semget", "semop", "semtimedop", "semctl", N
 
 const struct kind semaphores = {
   .name = "sem", .letter = 's', .plural = "sets", .calls = calls, .sleeps = true, .undo = true,
-  .left_out = {"%u gifts of gifts", "SEM_UNDO in %u calls without any rights"},
+  .left_out = {"%u changes of a gift", "SEM_UNDO in %u calls without any rights"},
   .choose_temper = semaphores_choose_temper, .begin = semaphores_begin,
   .make_get = semaphores_make_get, .make_control = semaphores_make_control,
   .make_call = semaphores_make_call, .make_release = semaphores_make_release,
