@@ -6,7 +6,7 @@ public struct QueueStatus: Sendable {
   /// Messages and bytes in the queue, and the most bytes it may hold.
   public var messages: Int
   public var bytes: Int
-  public var queueBytes: Int
+  public var queueBytes: UInt64
   /// Processes that sent and received last, 0 for none.
   public var lastSender: UInt32
   public var lastReceiver: UInt32
@@ -17,7 +17,7 @@ public struct QueueStatus: Sendable {
 
   public init(
     identifier: Int32, key: Int32, permissions: Permissions, messages: Int, bytes: Int,
-    queueBytes: Int, lastSender: UInt32, lastReceiver: UInt32, stime: Int64, rtime: Int64,
+    queueBytes: UInt64, lastSender: UInt32, lastReceiver: UInt32, stime: Int64, rtime: Int64,
     ctime: Int64
   ) {
     self.identifier = identifier
@@ -57,7 +57,8 @@ extension MessageQueue {
     let receive = Stamp(bits: image.load(Header.lastReceive))
     return QueueStatus(
       identifier: identifier, key: key, permissions: permissions, messages: counts.messages,
-      bytes: counts.bytes, queueBytes: queueBytes, lastSender: send.pid, lastReceiver: receive.pid,
+      bytes: counts.bytes, queueBytes: image.load(Header.queueBytes), lastSender: send.pid,
+      lastReceiver: receive.pid,
       stime: send.time, rtime: receive.time, ctime: Int64(bitPattern: image.load(Header.ctime)))
   }
 

@@ -32,13 +32,15 @@ extension Namespace {
 
   private func setQueue(_ identifier: Int32, _ memory: UserMemory) throws(Errno) -> Int32 {
     let input = try memory.readable(Int(omega_msqid_size))
-    let queueBytes = input.load(Int(omega_msqid_qbytes), as: UInt64.self)
-    let most = UInt64(limits.queueBytes)
-    return try setOwner(MessageQueue.self, identifier, NewOwner(input)) {
-      (queue, owner) throws(Errno) in
-      if queueBytes > most && !Credentials().mayExceedResources { throw .notPermitted }
+    // Linux takes an int, compares it without sign and keeps it with one.
+    let queueBytes = Int32(truncatingIfNeeded: input.load(Int(omega_msqid_qbytes), as: Int64.self))
+    let isLarge = UInt32(bitPattern: queueBytes) > UInt32(clamping: limits.queueBytes)
+    return try setOwner(MessageQueue.self, identifier, NewOwner(input)) { () throws(Errno) in
+      if isLarge && !Credentials().mayExceedResources { throw .notPermitted }
+    } change: { (queue, owner) throws(Errno) in
       try queue.setQueue(
-        LinuxHost(), uid: owner.uid, gid: owner.gid, mode: owner.mode, queueBytes: queueBytes)
+        LinuxHost(), uid: owner.uid, gid: owner.gid, mode: owner.mode,
+        queueBytes: UInt64(bitPattern: Int64(queueBytes)))
     }
   }
 
@@ -102,7 +104,7 @@ extension Namespace {
     out.store(status.ctime, Int(omega_msqid_ctime))
     out.store(UInt64(status.bytes), Int(omega_msqid_cbytes))
     out.store(UInt64(status.messages), Int(omega_msqid_qnum))
-    out.store(UInt64(status.queueBytes), Int(omega_msqid_qbytes))
+    out.store(status.queueBytes, Int(omega_msqid_qbytes))
     out.store(status.lastSender, Int(omega_msqid_lspid))
     out.store(status.lastReceiver, Int(omega_msqid_lrpid))
   }

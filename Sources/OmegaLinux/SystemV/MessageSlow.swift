@@ -62,6 +62,10 @@ extension Namespace {
       if identifier < 0 || byteCount > UInt(Int.max) { throw .invalid }
       let copies = flags & MessageFlag.copy != 0
       if copies && (flags & MessageFlag.except != 0 || flags & Flag.noWait == 0) { throw .invalid }
+      if copies {
+        // Linux makes its copy of the buffer first, before it looks for the queue.
+        _ = try unsafe UserMemory(message).readable(min(Int(byteCount), limits.messageBytes))
+      }
       var output = unsafe MessageOutput(UserMemory(message))
       let request = Namespace.request(byteCount, type, flags)
       while true {
@@ -156,7 +160,9 @@ extension Namespace {
     _ request: MessageRequest, flags: Int32
   ) -> Bool {
     unsafe spin(handle) {
-      unsafe Namespace.fastReceive(handle, &output, request, flags: flags) ?? -1 >= 0
+      // Also when it was lost, for the program's memory is bad.
+      let result = unsafe Namespace.fastReceive(handle, &output, request, flags: flags)
+      return result.map { $0 >= 0 || output.isBad } ?? false
     }
   }
 

@@ -17,13 +17,14 @@ extension Namespace {
     return 0
   }
 
-  /// IPC_SET: `change` changes the object itself.
+  /// IPC_SET: `change` changes the object itself, when `check` does not refuse.
   func setOwner<Object: StoredObject>(
     _ kind: Object.Type, _ identifier: Int32, _ owner: NewOwner,
-    _ change: (Object, NewOwner) throws(Errno) -> Void
+    check: () throws(Errno) -> Void = {}, change: (Object, NewOwner) throws(Errno) -> Void
   ) throws(Errno) -> Int32 {
     let handle = unsafe try controllable(kind, identifier)
     defer { unsafe leave(handle) }
+    try check()
     if owner.uid == .max || owner.gid == .max { throw .invalid }
     // SAFETY: the handle is entered.
     let object = unsafe handle.pointee.object

@@ -157,10 +157,12 @@ extension Namespace {
 
   private func setOwner(_ identifier: Int32, _ memory: UserMemory) throws(Errno) -> Int32 {
     let input = try memory.readable(Int(omega_semid_size))
-    return try setOwner(SemaphoreSet.self, identifier, NewOwner(input)) {
-      (set, owner) throws(Errno) in
-      try set.setPermissions(LinuxHost(), uid: owner.uid, gid: owner.gid, mode: owner.mode)
-    }
+    return try setOwner(
+      SemaphoreSet.self, identifier, NewOwner(input),
+      change: {
+        (set, owner) throws(Errno) in
+        try set.setPermissions(LinuxHost(), uid: owner.uid, gid: owner.gid, mode: owner.mode)
+      })
   }
 
   // MARK: Status
