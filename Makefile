@@ -38,8 +38,8 @@ HEADER := $(BUILD)/include/omega_ipc.h
 PKGCONFIG := $(BUILD)/lib/pkgconfig/omega.pc
 CLI := $(BUILD)/bin/omega
 
-.PHONY: all build libraries locked-build locked-libraries lint test test-long demo bench docs \
-  install clean help FORCE
+.PHONY: all build libraries locked-build locked-libraries lint test test-long test-postgres \
+  demo bench docs install clean help FORCE
 
 all: build
 
@@ -47,6 +47,7 @@ help:
 	@echo 'make build       libraries and command-line tool, in $(BUILD)/'
 	@echo 'make libraries   the drop-in and the C library only'
 	@echo 'make test        everything that must pass; make test-long runs the long versions'
+	@echo 'make test-postgres   PostgreSQL: pgbench, kills, its regression tests (some minutes)'
 	@echo 'make lint        formatting of all sources, shellcheck of all scripts'
 	@echo 'make demo        an unmodified program on Omega IPC'
 	@echo 'make bench       ratios to the kernel, measured in one run'
@@ -190,6 +191,9 @@ test:
 
 test-long:
 	@OMEGA_TEST_LONG=1 Scripts/test
+
+test-postgres: libraries
+	@Tests/Programs/postgres/run
 
 demo: build
 	@Scripts/demo
