@@ -119,7 +119,15 @@ preload_on_kernel() {
   echo "${LD_PRELOAD:-}"
 }
 
-# check_calls NAME COMMAND...: under strace, no IPC call is seen and the namespace is mapped.
+# The kinds of OMEGA_EXPECTED_KINDS (sem unless it is set) of which the traced program had no object.
+kinds_not_mapped() {
+  local kind
+  for kind in ${OMEGA_EXPECTED_KINDS:-sem}; do
+    (($(count_namespace_mappings "$1" "$kind") > 0)) || printf '%s ' "$kind"
+  done
+}
+
+# check_calls NAME COMMAND...: under strace, no IPC call is seen and objects of ours are mapped.
 check_calls() {
   local name=$1-calls calls mappings
   local log=$omega_scratch/$name.strace
@@ -132,10 +140,10 @@ check_calls() {
   mappings=$(count_namespace_mappings "$log")
   if ((calls > 0)); then
     not_ok "$name: $calls IPC calls reached the kernel"
-    grep -E '(^|[ ])(semget|semop|semtimedop|semctl)\(' "$log" | head -n 5 >"$log.some" || true
+    grep -E "(^|[ ])($(ipc_calls '|'))\(" "$log" | head -n 5 >"$log.some" || true
     show_file "$log.some"
-  elif ((mappings == 0)); then
-    not_ok "$name: no file of the namespace was mapped"
+  elif [[ -n $(kinds_not_mapped "$log") ]]; then
+    not_ok "$name: no object of these kinds was mapped: $(kinds_not_mapped "$log")"
     show_file "$log.out" 5
   else
     ok "$name: none in the kernel, $mappings mappings of the namespace"

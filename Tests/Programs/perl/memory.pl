@@ -48,6 +48,7 @@ pipe $from_parent, $to_child or die;
 for my $how ('exit', 'exec', 'kill') {
   my $pid = fork // die "fork: $!";
   if ($pid == 0) {
+    alarm 60;    # alarms are not inherited
     $memory->write("child, $how", 0, 20);
     syswrite $to_parent, 'x';
     sysread $from_parent, my $go, 1;

@@ -35,6 +35,7 @@ sub receiver {
   my ($queue, $type, $code) = @_;
   my $pid = fork // die "fork: $!";
   return $pid if $pid;
+  alarm 60;    # alarms are not inherited
   my $buffer;
   my $got = $queue->rcv($buffer, 100, $type, 0);
   exit($code->($got, $buffer) ? 7 : 1);
@@ -83,7 +84,7 @@ check 'less room', $queue->stat->qbytes, 10;
 $queue->snd(1, 'x' x 8) or die "snd: $!";
 check 'full', ($queue->snd(1, 'xyz', IPC_NOWAIT) ? 'sent' : $! + 0), EAGAIN;
 $pid = fork // die "fork: $!";
-if ($pid == 0) { exit($queue->snd(2, 'xyz') ? 8 : 1) }
+if ($pid == 0) { alarm 60; exit($queue->snd(2, 'xyz') ? 8 : 1) }
 wait_until(sub { sleeps($pid) });
 check 'sender waits', $queue->stat->qnum, 1;
 $queue->rcv($buffer, 100, 1) or die "rcv: $!";
@@ -105,6 +106,7 @@ my @senders = map {
   my $number = $_;
   my $child = fork // die "fork: $!";
   if ($child == 0) {
+    alarm 60;
     for (1 .. 300) { $queue->snd($number, pack 'NN', $number, $_) or exit 1 }
     exit 0;
   }

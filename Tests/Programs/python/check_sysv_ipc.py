@@ -45,6 +45,7 @@ def child(body):
     """Runs body in a forked process; its integer result is the exit status."""
     pid = os.fork()
     if pid == 0:
+        signal.alarm(90)  # alarms are not inherited
         status = 1
         try:
             status = body()
