@@ -160,17 +160,14 @@ under_strace() {
     environment=(-E "OMEGA_IPC_NAMESPACE=$OMEGA_NAMESPACE"
       -E "LD_PRELOAD=${OMEGA_EXTRA_PRELOAD:+$OMEGA_EXTRA_PRELOAD:}$OMEGA_LIBRARY")
   fi
-  strace -f -qq -y -o "$log" -e "trace=$(ipc_calls ,),mmap" "${environment[@]}" "$@"
+  strace -f -qq -y -o "$log" -e "trace=$(ipc_calls ,),mmap,linkat" "${environment[@]}" "$@"
 }
 
 # Number of IPC system calls in a log of under_strace.
 count_ipc_calls() { grep -cE "(^|[ ])($(ipc_calls '|'))\(" "$1" || true; }
 
-# Number of files of the selected namespace (of the KIND sem, msg or shm) that a traced program
-# mapped: count_namespace_mappings LOG [KIND]
-count_namespace_mappings() {
-  grep -cE "mmap\(.*<$OMEGA_NAMESPACE/${2:-}[^>]*>.* = 0x" "$1" || true
-}
+# Number of files of the selected namespace that a traced program mapped.
+count_namespace_mappings() { grep -cE "mmap\(.*<$OMEGA_NAMESPACE/[^>]*>.* = 0x" "$1" || true; }
 
 # --- the benchmark program  ---
 

@@ -31,7 +31,7 @@ check('its error', $error, MSG_ENOMSG);
 check('send a value', msg_send($queue, 3, ['name' => 'Omega', 'list' => [1, 2.5, null]]), true);
 check('send bytes', msg_send($queue, 2, "bytes\0and more", false), true);
 check('two messages', msg_stat_queue($queue)['msg_qnum'], 2);
-check('sender', msg_stat_queue($queue)['msg_lspid'], getmypid());
+check('sender is this one', msg_stat_queue($queue)['msg_lspid'] === getmypid(), true);
 check('too small', msg_receive($queue, 2, $type, 3, $data, false, MSG_IPC_NOWAIT, $error), false);
 check('its error (E2BIG)', $error, 7);
 check('lowest type', msg_receive($queue, -3, $type, 100, $data, false, MSG_NOERROR), true);
