@@ -107,5 +107,6 @@ void omega_identify_thread(struct omega_thread *thread, uint32_t pid) {
       length != sizeof *head || !head || head->futex_offset != -32)
     head = 0;  // Not glibc's list: this thread's death is then found by asking.
   thread->robust = head;
+  thread->armed = 0;
   thread->pid = pid;
 }

@@ -16,6 +16,10 @@ int msgget(int key, int flags);
 int msgsnd(int id, void *message, size_t size, int flags);
 long msgrcv(int id, void *message, size_t size, long type, int flags);
 int msgctl(int id, int command, unsigned long argument);
+int shmget(int key, size_t size, int flags);
+long shmat(int id, unsigned long address, int flags);
+int shmdt(unsigned long address);
+int shmctl(int id, int command, unsigned long argument);
 
 // A direct system call for System V IPC comes to us; any other goes to the kernel as libc would send
 // it, and an open is looked at afterwards.
@@ -34,6 +38,10 @@ EXPORT long syscall(long number, ...) {
     case SYS_msgsnd: return msgsnd((int)a, (void *)b, (size_t)c, (int)d);
     case SYS_msgrcv: return msgrcv((int)a, (void *)b, (size_t)c, d, (int)e);
     case SYS_msgctl: return msgctl((int)a, (int)b, (unsigned long)c);
+    case SYS_shmget: return shmget((int)a, (size_t)b, (int)c);
+    case SYS_shmat: return shmat((int)a, (unsigned long)b, (int)c);
+    case SYS_shmdt: return shmdt((unsigned long)a);
+    case SYS_shmctl: return shmctl((int)a, (int)b, (unsigned long)c);
     case SYS_setuid: case SYS_setgid: case SYS_setreuid: case SYS_setregid: case SYS_setresuid:
     case SYS_setresgid: case SYS_setgroups: case SYS_setfsuid: case SYS_setfsgid: case SYS_capset:
       omega_credentials_changed();

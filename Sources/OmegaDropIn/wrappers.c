@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "omega_linux.h"
+#include "omega_memory.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -60,4 +61,29 @@ EXPORT int setns(int fd, int type) {
 EXPORT void *dlopen(const char *file, int mode) {
   void *(*real)(const char *, int) = (void *(*)(const char *, int))next("dlopen");
   __attribute__((musttail)) return real(file, mode & ~RTLD_DEEPBIND);
+}
+
+void omega_dropin_will_fork(void);
+void omega_dropin_did_fork(int child);
+
+// A child has attached the memory that its parent has: the parent tells the segments its name. The rest is
+// done by handlers that libc calls (COmegaLinux's forks.c), also in daemon() and forkpty().
+EXPORT pid_t fork(void) {
+  pid_t (*real)(void) = (pid_t(*)(void))next("fork");
+  omega_dropin_will_fork();
+  pid_t child = real();
+  if (child != 0) omega_dropin_did_fork(child);
+  return child;
+}
+
+// Calls no handlers.
+EXPORT pid_t _Fork(void) {
+  pid_t (*real)(void) = (pid_t(*)(void))next("_Fork");
+  if (!real) return fork();  // glibc before 2.34
+  omega_dropin_will_fork();
+  omega_before_fork();
+  pid_t child = real();
+  if (child == 0) omega_after_fork_in_child();
+  else omega_dropin_did_fork(child);
+  return child;
 }

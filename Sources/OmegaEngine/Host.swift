@@ -48,6 +48,13 @@ public protocol Host {
   /// Puts the member slot's life word under the caller's robust list; false if that cannot be.
   func arm(_ image: Image, _ memberOffset: Int) -> Bool
 
+  /// Tells the program that runs from others in the same process: from before an exec, or another copy of
+  /// this library. Not 0.
+  var programNumber: UInt64 { get }
+  /// Whether the process, which lives, no longer has a segment's memory mapped, as after an exec. `life`
+  /// is the life word that does not vouch for it.
+  func hasUnmapped(_ segment: Image, pid: UInt32, life: UInt32) -> Bool
+
   /// Claims memory before its first use; false when there is none.
   func claim(_ image: Image, _ offset: Int, byteCount: Int) -> Bool
   /// One turn of a spin loop.
@@ -56,6 +63,12 @@ public protocol Host {
   var spinTurns: Int { get }
   /// Called before every store to an image; the simulation may end the process here.
   func crashPoint()
+}
+
+// Where there are no segments.
+extension Host {
+  public var programNumber: UInt64 { 1 }
+  public func hasUnmapped(_ segment: Image, pid: UInt32, life: UInt32) -> Bool { false }
 }
 
 /// What `Host.enter` returns for `leave`.

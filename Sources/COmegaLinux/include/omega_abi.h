@@ -1,10 +1,11 @@
-// Layouts of <sys/ipc.h>, <sys/sem.h> and <sys/msg.h> that differ between architectures.
+// Layouts of <sys/ipc.h>, <sys/sem.h>, <sys/msg.h> and <sys/shm.h> that differ between architectures.
 #ifndef OMEGA_ABI_H
 #define OMEGA_ABI_H
 
 #include <stddef.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
+#include <sys/shm.h>
 
 enum {
   omega_perm_key = offsetof(struct ipc_perm, __key),
@@ -29,6 +30,16 @@ enum {
   omega_msqid_lrpid = offsetof(struct msqid_ds, msg_lrpid),
   omega_msqid_size = sizeof(struct msqid_ds),
   omega_msginfo_size = 32,
+  omega_shmid_segsz = offsetof(struct shmid_ds, shm_segsz),
+  omega_shmid_atime = offsetof(struct shmid_ds, shm_atime),
+  omega_shmid_dtime = offsetof(struct shmid_ds, shm_dtime),
+  omega_shmid_ctime = offsetof(struct shmid_ds, shm_ctime),
+  omega_shmid_cpid = offsetof(struct shmid_ds, shm_cpid),
+  omega_shmid_lpid = offsetof(struct shmid_ds, shm_lpid),
+  omega_shmid_nattch = offsetof(struct shmid_ds, shm_nattch),
+  omega_shmid_size = sizeof(struct shmid_ds),
+  omega_shminfo_size = 72,
+  omega_shm_info_size = 48,
 };
 
 #endif

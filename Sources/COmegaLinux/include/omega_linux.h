@@ -105,12 +105,15 @@ struct omega_identity {
   uint32_t lock;  // guards the process's own tables; a fork of another thread cannot leave it held
   uint64_t start_time;
   uint32_t processors;  // 0: not counted yet
+  uint32_t attachment_lock;  // thread that changes what memory is attached, or forks; 0 for none
 };
 
 struct omega_thread {
   uint32_t tid;
   uint32_t pid;              // of the process in which tid was read
   struct omega_robust_head *robust;
+  uint32_t armed;            // life words of ours in that list
+  uint32_t names_child;      // inside a wrapped fork, which will tell the child's pid
   uintptr_t readable_page;   // 1 + the first page that could be read the last time it was asked about
   uintptr_t readable_end;    // and the last, likewise
   uintptr_t writable_page;   // the same for writing

@@ -2,7 +2,7 @@
  *
  * Each function takes the same arguments and returns the same results as the call it is named after
  * (semget(2), msgget(2) and so on): -1 and errno on failure. Types and constants are those of
- * <sys/ipc.h>, <sys/sem.h> and <sys/msg.h>. The objects are those of the namespace in OMEGA_IPC_NAMESPACE, a
+ * <sys/ipc.h>, <sys/sem.h>, <sys/msg.h> and <sys/shm.h>. The objects are those of the namespace in OMEGA_IPC_NAMESPACE, a
  * directory, or else of the user's own in /dev/shm; the kernel's are not touched. */
 #ifndef OMEGA_IPC_H
 #define OMEGA_IPC_H
@@ -10,6 +10,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -42,6 +43,18 @@ ssize_t omega_msgrcv(int msqid, void *message, size_t size, long type, int flags
 
 /* Control commands. msgctl(2). */
 int omega_msgctl(int msqid, int command, struct msqid_ds *buffer);
+
+/* The identifier of the memory segment with this key, made if asked for. shmget(2). */
+int omega_shmget(key_t key, size_t size, int flags);
+
+/* Attaches a segment; its address, or (void *)-1. shmat(2). */
+void *omega_shmat(int shmid, const void *address, int flags);
+
+/* Detaches what begins at this address. shmdt(2). */
+int omega_shmdt(const void *address);
+
+/* Control commands. shmctl(2). */
+int omega_shmctl(int shmid, int command, struct shmid_ds *buffer);
 
 #ifdef __cplusplus
 }

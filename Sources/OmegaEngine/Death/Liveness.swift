@@ -34,9 +34,12 @@ extension IPCObject {
     image.load32(frame.member(slot) &+ Member.life) & ~Futex.waiters == tid
   }
 
-  /// Whether the process in `slot` has ended.
-  func isDead<H: Host>(_ slot: Int, _ host: H) -> Bool {
-    guard isSuspect(slot) else { return false }
+  public func isDead<H: Host>(_ slot: Int, _ host: H) -> Bool {
+    isSuspect(slot) && processHasEnded(slot, host)
+  }
+
+  /// Whether the process in a suspect slot has ended.
+  func processHasEnded<H: Host>(_ slot: Int, _ host: H) -> Bool {
     let pid = memberPid(slot)
     let start = image.load(frame.member(slot) &+ Member.startTime)
     if pid == host.pid && start == host.startTime { return false }

@@ -29,7 +29,7 @@ public enum MemberUse: Sendable {
 extension Section {
   /// The life word is nobody's, or that of a thread which has ended without the kernel marking it: a
   /// thread that calls exec takes its leader's id before its robust list is looked at.
-  fileprivate func needsArming(_ slot: Int) -> Bool {
+  func needsArming(_ slot: Int) -> Bool {
     let life = image.load32(frame.member(slot) + Member.life)
     if !object.vouches(life) { return true }
     let thread = life & Futex.ownerMask
@@ -53,8 +53,23 @@ extension Section {
       }
     }
     let slot = free ?? high
+    try makeMember(slot)
+    commit()
+    return slot
+  }
+
+  /// Gives the caller a free slot, within the open transaction. The lowest of all, where it does not look
+  /// for its own.
+  mutating func claimFreeMember() throws(Errno) -> Int {
+    var slot = 0
+    while slot < object.memberHigh && object.memberPid(slot) != 0 { slot += 1 }
+    try makeMember(slot)
+    return slot
+  }
+
+  private mutating func makeMember(_ slot: Int) throws(Errno) {
     guard slot < Frame.memberCapacity else { throw .noMemory }
-    if free == nil {
+    if slot >= object.memberHigh {
       guard host.claim(image, frame.member(slot), byteCount: 64),
         object.claimMember(host, slot: slot)
       else { throw .noMemory }
@@ -65,7 +80,5 @@ extension Section {
     write(0, frame.member(slot) + Member.record)
     write(host.startTime, frame.member(slot) + Member.startTime)
     write(UInt64(host.pid), frame.member(slot) + Member.pid)
-    commit()
-    return slot
   }
 }

@@ -15,6 +15,8 @@ public protocol IPCObject {
   /// A thread that died in a fast path of the kind may have left a record to be finished. The caller
   /// owns the lock, which it took from that thread.
   func closeRecord<H: Host>(_ host: H)
+  /// Whether the member in `slot` has ended, as far as the object is concerned.
+  func isDead<H: Host>(_ slot: Int, _ host: H) -> Bool
   /// Collects the life words that a sleeper watches; true when one of these members has ended.
   func fillWatchList<H: Host>(_ watch: inout WatchList, slot: Int, _ host: H) -> Bool
 

@@ -31,6 +31,8 @@ public enum Header {
   public static var journalClaimed: Int { 264 }
   /// 32 bits, not 0 when anybody but its maker has mapped the image (`Renewal.swift`).
   public static var sharers: Int { 272 }
+  /// Number of the file, where its maker has stored it. Immutable.
+  public static var inode: Int { 280 }
 }
 
 /// Words of a member slot: one process in one object.
@@ -42,7 +44,8 @@ public enum Member {
   public static var startTime: Int { 16 }  // L
   public static var listPrevious: Int { 24 }
   public static var listNext: Int { 32 }
-  /// Bit 0: it used SEM_UNDO in this set, so its end sets otime. L
+  /// What the end of the process concerns: bit 0, it used SEM_UNDO in this set, so its end sets otime; of
+  /// a segment, how often it has it attached. L
   public static var record: Int { 48 }
 }
 

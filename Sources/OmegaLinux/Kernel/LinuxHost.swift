@@ -66,11 +66,18 @@ public struct LinuxHost: Host {
   public func arm(_ image: Image, _ memberOffset: Int) -> Bool {
     // SAFETY: called inside a section, so no signal handler runs; the mapping stays until the handle
     // that armed it disarms it.
-    guard let head = unsafe thread.pointee.robust else { return false }
+    guard let head = unsafe thread.pointee.robust,
+      unsafe thread.pointee.armed < LinuxHost.mostArmed
+    else { return false }
+    unsafe thread.pointee.armed += 1
     unsafe omega_robust_add(head, image.address(memberOffset))
     image.store32(tid | Futex.waiters, memberOffset)
     return true
   }
+
+  /// The kernel walks no more than 2048 entries of a thread's list (ROBUST_LIST_LIMIT), and libc has its
+  /// own there. The word of another stays 0: who wants to know asks the system.
+  private static var mostArmed: UInt32 { 1800 }
 
   // MARK: Waiting
 
@@ -248,7 +255,7 @@ public struct LinuxHost: Host {
   }
 
   /// A zombie, or past the point where a task can do anything more (PF_EXITING).
-  private static func hasEnded(_ stat: omega_stat) -> Bool {
+  static func hasEnded(_ stat: omega_stat) -> Bool {
     stat.state == 90 || stat.state == 88 || stat.flags & 4 != 0  // "Z", "X"
   }
 

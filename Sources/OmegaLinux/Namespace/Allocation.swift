@@ -8,6 +8,8 @@ import OmegaEngine
 /// | 0 | 1 + last index (low half), sequence number (high half) |
 /// | 8 | objects in use, a hint |
 /// | 16 | units of them in use (semaphores, pages), a hint |
+/// | 24 | segments that are marked for removal, a hint |
+/// | 32 | when such were looked for the last time |
 ///
 /// for semaphore sets; the same from 64 on for queues, and from 128 on for segments.
 ///
@@ -17,6 +19,8 @@ extension Namespace {
   private static var last: Int { 0 }
   static var objectsInUse: Int { 8 }
   static var unitsInUse: Int { 16 }
+  static var doomed: Int { 24 }
+  static var lastSweep: Int { 32 }
 
   /// Reserves the next index and sequence number, cyclically as Linux does (semantics B0.2).
   ///
@@ -50,7 +54,7 @@ extension Namespace {
     add(change * units, kind.sequenceOffset + Namespace.unitsInUse)
   }
 
-  private func add(_ change: Int, _ offset: Int) {
+  func add(_ change: Int, _ offset: Int) {
     // SAFETY: as above.
     let sequence = unsafe state.pointee.sequence
     while true {

@@ -20,9 +20,10 @@ extension Namespace {
   /// The image is complete before it has a name. The name by index comes first; an object with a key
   /// exists when the key's link names it. Throws EEXIST when the key was taken meanwhile.
   func create<Object: StoredObject>(
-    _ kind: Object.Type, key: Int32, size: Int, mode: UInt32
+    _ kind: Object.Type, key: Int32, size: Int, mode: UInt32, claims: Claims = .memory
   ) throws(Errno) -> Int32 {
     var header = NewHeader(kind, self, size: size, key: key, mode: mode)
+    header.claims = claims
     let file: ImageFile<Object> = try createFile(size, &header, nil)
     return try finishCreation(file, key: key)
   }
@@ -41,11 +42,7 @@ extension Namespace {
     guard descriptor >= 0 else { throw Namespace.creationError(descriptor) }
     defer { Kernel.close(descriptor) }
     guard Kernel.truncate(descriptor, fileByteCount) == 0 else { throw .noSpace }
-    // Writing the header claims the first page.
-    let claimed = Object.claimedAtCreation(size: size)
-    if claimed > 4096 {
-      guard Kernel.allocate(descriptor, claimed) == 0 else { throw .noSpace }
-    }
+    try Object.claimAtCreation(descriptor, size: size, header)
     header.identifier = reserved ?? reserveIdentifier(Object.kind)
     guard header.write(to: descriptor) else { throw .noSpace }
     guard let status = Kernel.status(descriptor) else { throw .noMemory }
@@ -175,8 +172,12 @@ extension Namespace {
   }
 }
 
+/// Whether a segment's memory is claimed when it is made.
+enum Claims { case memory, nothing }
+
 /// The first 512 bytes of a new image.
 struct NewHeader {
+  var claims = Claims.memory
   private var words = InlineArray<64, UInt64>(repeating: 0)
 
   init<Object: StoredObject>(

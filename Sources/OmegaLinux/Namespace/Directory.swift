@@ -13,6 +13,10 @@ struct IndexFile {
   var size: Int
   var uid: UInt32
   var inode: UInt64
+  var mode: UInt32
+
+  /// A segment that was marked for removal (`Sweep.swift`).
+  var isMarked: Bool { mode & 0o1000 != 0 }
 }
 
 extension Namespace {
@@ -41,7 +45,8 @@ extension Namespace {
     let status = FileStatus(raw)
     guard status.isRegular else { return nil }
     return IndexFile(
-      size: kind.size(ofFile: status.byteCount), uid: status.uid, inode: status.inode)
+      size: kind.size(ofFile: status.byteCount), uid: status.uid, inode: status.inode,
+      mode: status.mode & 0o7777)
   }
 
   /// Calls `body` with the index of every file of the kind, in the directory's order.

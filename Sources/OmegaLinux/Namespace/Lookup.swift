@@ -131,12 +131,9 @@ extension Namespace {
   func unlinkNames<Object: StoredObject>(_ object: Object, inode: UInt64) {
     let identifier = object.identifier
     let key = object.key
-    // SAFETY: the namespace's path lives as long as the process.
-    if key != privateKey, lookUp(Object.kind, key: key)?.identifier == identifier {
-      var name = unsafe Path(path, Object.kind, key: key)
-      _ = unsafe name.withText { unsafe Kernel.unlink($0) }
-    }
+    if key != privateKey { unlinkKey(Object.kind, key, identifier) }
     let index = Int(identifier) & 0x7FFF
+    // SAFETY: the namespace's path lives as long as the process.
     if lookUp(Object.kind, index: index)?.inode == inode {
       withdrawStatus(Object.kind, identifier)
       Object.willUnlink(self, object, inode: inode, index: index)
@@ -146,6 +143,14 @@ extension Namespace {
         countObject(Object.kind, units: Object.units(size: size), -1)
       }
     }
+  }
+
+  /// Removes the key's link if it is this object's. Only under its lock.
+  func unlinkKey(_ kind: ObjectKind, _ key: Int32, _ identifier: Int32) {
+    guard lookUp(kind, key: key)?.identifier == identifier else { return }
+    // SAFETY: the namespace's path lives as long as the process.
+    var name = unsafe Path(path, kind, key: key)
+    _ = unsafe name.withText { unsafe Kernel.unlink($0) }
   }
 
   /// A removal that its process did not live to finish.

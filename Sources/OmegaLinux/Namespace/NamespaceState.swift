@@ -6,9 +6,11 @@ import OmegaEngine
 /// Stands in memory of its own (no allocator).
 @safe
 public struct NamespaceState {
-  /// Handles by index. An entry is changed under the process's lock and read without it. A fork wipes
-  /// it: a child must not use its parent's mappings, which may become another set's (`Spare.swift`).
-  /// For each kind a table with an entry for every index (`StoredObject.table`).
+  /// Handles by index, for each kind a table with an entry for every index (`StoredObject.table`). An
+  /// entry is changed under the process's lock and read without it.
+  ///
+  /// A fork wipes the tables of sets and queues: a child must not use its parent's mappings, which may
+  /// become another set's (`Spare.swift`). It keeps that of segments: it has attached what its parent has.
   // SAFETY: maps 32768 pointers a kind for the life of the process.
   let tables: UnsafeMutableRawPointer
   /// The directory's path, terminated.
@@ -33,9 +35,6 @@ public struct NamespaceState {
 /// What a process has in hand. All zeros at the start and after a fork. Under the process's lock.
 @unsafe
 struct Recent {
-  /// Handles of each kind's pool that were given out, and those of them that came back.
-  var pooled = InlineArray<3, Int>(repeating: 0)
-  var free = unsafe InlineArray<3, UnsafeMutableRawPointer?>(repeating: nil)
   /// See `Spare.swift`.
   var spare: UnsafeMutableRawPointer?
   var spareSemaphoreCount = 0
@@ -43,6 +42,14 @@ struct Recent {
   var hasNoSpareName: UInt32 = 0
   /// A program that removes one set leaves no image in reserve.
   var hasRemovedBefore: UInt32 = 0
+}
+
+/// Handles of a kind's pool that were given out, and those of them that came back. All zeros at the start,
+/// and for all kinds but segments after a fork. Under the process's lock.
+@unsafe
+struct HandleSupply {
+  var pooled = 0
+  var free: UnsafeMutableRawPointer?
 }
 
 /// A namespace, to be passed around.
@@ -129,8 +136,10 @@ public struct Namespace: @unchecked Sendable {
     let tableBytes = ObjectKind.count * Namespace.tableByteCount
     let poolBytes = ObjectKind.count * Namespace.poolByteCount
     let recentBytes = 4096
-    let wipedBytes = tableBytes + recentBytes
-    let allBytes = stateBytes + wipedBytes + (poolBytes + 4095) / 4096 * 4096
+    // The table of segments is the last.
+    let wipedBytes = recentBytes + tableBytes - Namespace.tableByteCount
+    let poolOffset = stateBytes + recentBytes + tableBytes
+    let allBytes = poolOffset + (poolBytes + 4095) / 4096 * 4096
     guard let memory = unsafe Kernel.map(-1, allBytes + holeBytes) else { throw .noMemory }
     unsafe Kernel.unmap(memory + allBytes, holeBytes)
     let wipes = unsafe omega_call(
@@ -141,11 +150,11 @@ public struct Namespace: @unchecked Sendable {
     let sequence = unsafe try openSequence(UnsafePointer(copy))
     unsafe state.initialize(
       to: NamespaceState(
-        tables: memory + stateBytes, path: UnsafePointer(copy), sequence: sequence,
+        tables: memory + stateBytes + recentBytes, path: UnsafePointer(copy), sequence: sequence,
         limits: NamespaceLimits.read(UnsafePointer(copy)), isShared: mode & 0o022 != 0,
         near: memory + allBytes,
-        pools: memory + stateBytes + wipedBytes,
-        recent: (memory + stateBytes + tableBytes).assumingMemoryBound(to: Recent.self),
+        pools: memory + poolOffset,
+        recent: (memory + stateBytes).assumingMemoryBound(to: Recent.self),
         mayRenew: wipes == 0))
     return unsafe Namespace(state)
   }

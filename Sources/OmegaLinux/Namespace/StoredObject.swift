@@ -17,6 +17,7 @@ protocol StoredObject: IPCObject {
   static func fileByteCount(size: Int) -> Int
   /// Bytes that must have memory from the start, and the journal's entries in them.
   static func claimedAtCreation(size: Int) -> Int
+  static func claimAtCreation(_ descriptor: Int, size: Int, _ header: NewHeader) throws(Errno)
   static func journalEntriesAtCreation(size: Int) -> Int
   /// What the kind counts besides objects: semaphores, pages.
   static func units(size: Int) -> Int
@@ -49,10 +50,25 @@ extension StoredObject {
       .assumingMemoryBound(to: Handle<Self>.self)
   }
 
+  static func supply(
+    _ state: UnsafeMutablePointer<NamespaceState>
+  ) -> UnsafeMutablePointer<HandleSupply> {
+    // SAFETY: as above; both pages have room behind what else stands in them.
+    let page =
+      unsafe kind == .segments
+      ? UnsafeMutableRawPointer(state) : UnsafeMutableRawPointer(state.pointee.recent)
+    return unsafe (page + 2048 + 64 * kind.number).assumingMemoryBound(to: HandleSupply.self)
+  }
+
   static var meaningfulBits: UInt32 { 0o6 }
   /// The size that a `*get` call compares; a damaged one does no harm.
   static func size(of object: Self) -> Int {
     Int(truncatingIfNeeded: object.image.load(Header.parameter))
+  }
+  static func claimAtCreation(_ descriptor: Int, size: Int, _ header: NewHeader) throws(Errno) {
+    // Writing the header claims the first page.
+    let claimed = claimedAtCreation(size: size)
+    if claimed > 4096 && Kernel.allocate(descriptor, claimed) != 0 { throw .noSpace }
   }
   static func willUnlink(_ namespace: Namespace, _ object: Self, inode: UInt64, index: Int) {}
   static func keepImage(
@@ -69,7 +85,7 @@ extension ObjectKind {
     switch self {
     case .semaphores: SetLayout.semaphoreCount(ofFile: byteCount)
     case .queues: QueueLayout.size(ofFile: byteCount)
-    case .segments: 0
+    case .segments: SegmentLayout.byteCount(ofFile: byteCount)
     }
   }
 

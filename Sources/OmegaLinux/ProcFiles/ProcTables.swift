@@ -40,12 +40,29 @@ extension Namespace {
     }
   }
 
-  /// Only the header: there are no segments in a namespace yet.
   func writeMemory(_ text: inout ProcText) {
     text.add("       key      shmid perms                  size  cpid  lpid nattch")
     text.add("   uid   gid  cuid  cgid      atime      dtime      ctime")
     text.add("                   rss                  swap\n")
-    // A line: %10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10llu %10llu %10llu %21lu %21lu
+    guard let indices = IndicesInUse(self, .segments) else { return text.fail(.noMemory) }
+    indices.visit { index in
+      guard let status = try? segmentStatus(index: index, checksRead: false) else { return }
+      var permissions = status.permissions
+      permissions.mode |= status.flags
+      text.addObject(status.key, status.identifier, permissions)
+      text.add(UInt(clamping: status.byteCount), width: 22)
+      text.add(UInt(status.creatorPid), width: 6)
+      text.add(UInt(status.lastPid), width: 6)
+      text.add(UInt(clamping: status.attachments), width: 7)
+      text.addOwners(permissions)
+      text.add(seconds: status.attachTime)
+      text.add(seconds: status.detachTime)
+      text.add(seconds: status.ctime)
+      let pages = residentPages(index: index)
+      text.add(UInt(clamping: pages * SegmentLayout.pageByteCount), width: 22)
+      text.add(0, width: 22)
+      text.add("\n")
+    }
   }
 }
 

@@ -20,6 +20,9 @@ struct Credentials {
   /// CAP_SYS_RESOURCE: may give a queue more bytes than MSGMNB.
   var mayExceedResources: Bool { Credentials.effectiveCapabilities() & 1 << 24 != 0 }
 
+  /// CAP_IPC_LOCK: may lock memory without a limit.
+  var mayLockMemory: Bool { Credentials.effectiveCapabilities() & 1 << 14 != 0 }
+
   /// The effective group or a supplementary one.
   func isInGroup(_ group: UInt32) -> Bool {
     if group == egid { return true }

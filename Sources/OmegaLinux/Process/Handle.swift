@@ -32,6 +32,10 @@ struct Handle<Object: StoredObject> {
   var armedBy: UInt32 = 0
   /// This process made the object: nobody else has this mapping. 0 or 1.
   var isMaker: UInt32 = 0
+  /// How often this process has a segment attached; and the member slot reserved for a child that is
+  /// being forked, or −1. Under the lock of attachments.
+  var attachments: Int32 = 0
+  var reserved: Int32 = -1
   var inode: UInt64 = 0
   var object: Object
   var next: UnsafeMutablePointer<Handle>?
@@ -100,9 +104,9 @@ extension Namespace {
     unsafe handle.pointee.retired = 0
     unsafe handle.pointee.tag = 0
     if unsafe !Object.keepImage(self, handle) { unmapImage(object) }
-    unsafe handle.pointee.next = recent.pointee.free[Object.kind.number]?.assumingMemoryBound(
-      to: Handle<Object>.self)
-    unsafe recent.pointee.free[Object.kind.number] = UnsafeMutableRawPointer(handle)
+    let supply = unsafe Object.supply(state)
+    unsafe handle.pointee.next = supply.pointee.free?.assumingMemoryBound(to: Handle<Object>.self)
+    unsafe supply.pointee.free = UnsafeMutableRawPointer(handle)
   }
 
   /// Takes a handle's life word out of the robust list of the thread that put it there. False on
@@ -118,7 +122,9 @@ extension Namespace {
     var next: UInt = 0
     unsafe omega_robust_links(life, &previous, &next)
     guard unsafe isLink(previous, head), unsafe isLink(next, head) else { return false }
-    return unsafe omega_robust_remove(life, previous, next) != 0
+    guard unsafe omega_robust_remove(life, previous, next) != 0 else { return false }
+    unsafe omega_thread().pointee.armed -= 1
+    return true
   }
 
   private static func lifeWord<Object>(_ handle: ObjectHandle<Object>) -> UnsafeMutableRawPointer {
@@ -132,14 +138,15 @@ extension Namespace {
   private func isLink(_ address: UInt, _ head: UnsafeMutablePointer<omega_robust_head>) -> Bool {
     // SAFETY: only numbers are compared.
     if address == UInt(bitPattern: head) { return true }
-    return isLink(address, SemaphoreSet.self)
+    return isLink(address, SemaphoreSet.self) || isLink(address, MessageQueue.self)
+      || isLink(address, SharedSegment.self)
   }
 
   private func isLink<Object: StoredObject>(_ address: UInt, _ kind: Object.Type) -> Bool {
     // SAFETY: only numbers are compared.
     let tid = unsafe omega_thread().pointee.tid
     let pid = unsafe omega_identity().pointee.pid
-    for index in 0..<(unsafe recent.pointee.pooled[Object.kind.number]) {
+    for index in 0..<(unsafe Object.supply(state).pointee.pooled) {
       let handle = unsafe Object.pool(state) + index
       if unsafe handle.pointee.tag != 0 && handle.pointee.armedBy == tid
         && handle.pointee.memberPid == pid
@@ -154,17 +161,15 @@ extension Namespace {
   /// A fresh handle; nil when 36,000 are in use. Under the process's lock.
   func newHandle<Object>(_ kind: Object.Type) -> ObjectHandle<Object>? {
     // SAFETY: under the process's lock; the pool has `poolCount` places.
-    let number = Object.kind.number
-    if let raw = unsafe recent.pointee.free[number] {
+    let supply = unsafe Object.supply(state)
+    if let raw = unsafe supply.pointee.free {
       let handle = unsafe raw.assumingMemoryBound(to: Handle<Object>.self)
-      unsafe recent.pointee.free[number] = unsafe handle.pointee.next.map {
-        UnsafeMutableRawPointer($0)
-      }
+      unsafe supply.pointee.free = unsafe handle.pointee.next.map { UnsafeMutableRawPointer($0) }
       return unsafe handle
     }
-    let used = unsafe recent.pointee.pooled[number]
+    let used = unsafe supply.pointee.pooled
     guard used < Namespace.poolCount else { return nil }
-    unsafe recent.pointee.pooled[number] = used + 1
+    unsafe supply.pointee.pooled = used + 1
     return unsafe Object.pool(state) + used
   }
 }

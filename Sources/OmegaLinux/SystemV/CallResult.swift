@@ -29,3 +29,12 @@ public func longResult(_ call: (Namespace) -> Int) -> Int {
   omega_set_errno(Int32(-value))
   return -1
 }
+
+/// The same for a call that needs no namespace.
+@inline(__always)
+public func callResult(_ call: () -> Int32) -> Int32 {
+  let value = call()
+  if value >= 0 { return value }
+  omega_set_errno(-value)
+  return -1
+}

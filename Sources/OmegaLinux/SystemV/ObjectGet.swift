@@ -39,9 +39,12 @@ extension Namespace {
     do throws(Errno) {
       let handle = unsafe try handle(known.identifier, kind)
       defer { unsafe leave(handle) }
-      if exclusive { throw .exists }
       // SAFETY: the handle is entered.
-      isTooSmall = unsafe size > Object.size(of: handle.pointee.object)
+      let object = unsafe handle.pointee.object
+      // A segment marked for removal has lost its key.
+      if object.key != key { throw .invalid }
+      if exclusive { throw .exists }
+      isTooSmall = size > Object.size(of: object)
       if isTooSmall { throw .invalid }
       if wanted != 0 { try unsafe authorize(handle, wanted & Object.meaningfulBits) }
       return known.identifier
@@ -72,7 +75,7 @@ extension Namespace {
     var image = unsafe Path(path, Object.kind, index: index)
     let file = unsafe image.withText { unsafe ImageFile<Object>.open($0) }
     defer { file?.unmap() }
-    if file?.identifier == known.identifier { return }
+    if file?.identifier == known.identifier && file?.key == key { return }
     guard file != nil || lookUp(Object.kind, index: index) == nil else { return }
     var name = unsafe Path(path, Object.kind, key: key)
     if lookUp(Object.kind, key: key) == known {

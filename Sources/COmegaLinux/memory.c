@@ -1,0 +1,163 @@
+// Mappings, and what the machine says about its memory. See omega_memory.h.
+#include "omega_memory.h"
+
+#include <asm/stat.h>
+
+// --- /proc/PID/maps  ---
+
+static char *append(char *out, const char *text) {
+  while (*text) *out++ = *text++;
+  *out = 0;
+  return out;
+}
+
+static char *append_decimal(char *out, uint32_t number) {
+  char digits[10];
+  int length = 0;
+  do digits[length++] = (char)('0' + number % 10);
+  while (number /= 10);
+  while (length > 0) *out++ = digits[--length];
+  *out = 0;
+  return out;
+}
+
+int omega_open_mappings(struct omega_mappings *walk, uint32_t pid) {
+  char path[40];
+  char *end = append(path, "/proc/");
+  end = pid ? append_decimal(end, pid) : append(end, "self");
+  append(end, "/maps");
+  walk->descriptor = omega_call(omega_call_openat, -100, (long)path, 0x80000 /* O_CLOEXEC */, 0, 0, 0);
+  walk->length = walk->at = 0;
+  return walk->descriptor < 0 ? (int)walk->descriptor : 0;
+}
+
+void omega_close_mappings(struct omega_mappings *walk) {
+  omega_call(omega_call_close, walk->descriptor, 0, 0, 0, 0, 0);
+}
+
+static int next_byte(struct omega_mappings *walk) {
+  if (walk->at == walk->length) {
+    walk->at = 0;
+    walk->length =
+        omega_call(omega_call_read, walk->descriptor, (long)walk->text, sizeof walk->text, 0, 0, 0);
+    if (walk->length <= 0) return walk->length = 0, -1;
+  }
+  return (unsigned char)walk->text[walk->at++];
+}
+
+static int digit(int byte) {
+  if (byte >= '0' && byte <= '9') return byte - '0';
+  return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
+// A number and the byte behind it.
+static uint64_t number(struct omega_mappings *walk, uint64_t base, int *behind) {
+  uint64_t value = 0;
+  int byte, next;
+  while ((next = digit(byte = next_byte(walk))) >= 0) value = value * base + (uint64_t)next;
+  *behind = byte;
+  return value;
+}
+
+// START-END PERMS OFFSET MAJOR:MINOR INODE NAME
+int omega_next_mapping(struct omega_mappings *walk, struct omega_mapping *out) {
+  int byte;
+  out->start = number(walk, 16, &byte);
+  if (byte != '-') return 0;
+  out->end = number(walk, 16, &byte);
+  while ((byte = next_byte(walk)) >= 0 && byte != ' ') continue;
+  out->offset = number(walk, 16, &byte);
+  uint64_t major = number(walk, 16, &byte);
+  out->device = major << 32 | number(walk, 16, &byte);
+  out->inode = number(walk, 10, &byte);
+  while (byte >= 0 && byte != '\n') byte = next_byte(walk);
+  return byte == '\n';
+}
+
+int omega_find_mapping(const void *address, struct omega_mapping *out) {
+  struct omega_mappings walk;
+  if (omega_open_mappings(&walk, 0) != 0) return -1;
+  int found = 0;
+  while (!found && omega_next_mapping(&walk, out))
+    found = (uintptr_t)address >= out->start && (uintptr_t)address < out->end;
+  omega_close_mappings(&walk);
+  return found ? 0 : -1;
+}
+
+// --- mappings  ---
+
+// Both questions cost a system call each, a tenth of reading /proc/self/maps.
+int omega_is_mapping_of(uintptr_t address, size_t length, const void *page) {
+  // FUTEX_CMP_REQUEUE_PI refuses with EINVAL two addresses that are the same word of the same file. Else it
+  // answers EFAULT, or EAGAIN because the word does not hold this value (were it to, it would find nobody
+  // to wake).
+  long same = omega_call(omega_call_futex, (long)address, 12, 1, 0, (long)page, 0x5ca1ab1e);
+  if (same != -22) return 0;
+  // A mapping that ends earlier cannot grow by a page: EFAULT. That it did grow does no harm to who will
+  // unmap it: it is made as long as it was.
+  long grown = omega_syscall6(SYS_mremap, (long)address, (long)length, (long)length + 4096, 0, 0, 0);
+  if (grown == (long)address)
+    omega_call(omega_call_munmap, (long)(address + length), 4096, 0, 0, 0, 0);
+  return grown == (long)address || grown == -12 /* ENOMEM: something stands behind it */;
+}
+
+// Of a mapping that is shared, mremap from no bytes makes another (mremap(2), old_size).
+long omega_map_again(const void *page, size_t length) {
+  return omega_syscall6(SYS_mremap, (long)page, 0, (long)length, 1 /* MREMAP_MAYMOVE */, 0, 0);
+}
+
+// --- the machine  ---
+
+long omega_change_path_mode(const char *path, uint32_t mode) {
+  return omega_syscall6(SYS_fchmodat, -100, (long)path, (long)mode, 0, 0, 0);
+}
+
+static uint64_t field(const char *text, long length, const char *name) {
+  for (long at = 0; at < length; at++) {
+    if (at > 0 && text[at - 1] != '\n') continue;
+    const char *rest = name;
+    long here = at;
+    while (here < length && *rest && text[here] == *rest) here++, rest++;
+    if (*rest) continue;
+    while (here < length && text[here] == ' ') here++;
+    uint64_t value = 0;
+    while (here < length && text[here] >= '0' && text[here] <= '9')
+      value = value * 10 + (uint64_t)(text[here++] - '0');
+    return value << 10;
+  }
+  return 0;
+}
+
+int omega_read_memory(uint64_t *all, uint64_t *available) {
+  char text[2048];
+  long descriptor = omega_call(omega_call_openat, -100, (long)"/proc/meminfo", 0x80000, 0, 0, 0);
+  if (descriptor < 0) return -1;
+  long length = omega_call(omega_call_read, descriptor, (long)text, sizeof text, 0, 0, 0);
+  omega_call(omega_call_close, descriptor, 0, 0, 0, 0, 0);
+  *all = field(text, length, "MemTotal:") + field(text, length, "SwapTotal:");
+  *available = field(text, length, "MemAvailable:") + field(text, length, "SwapFree:");
+  return *all && *available ? 0 : -1;
+}
+
+static const char huge_pages[] = "/sys/kernel/mm/hugepages";
+
+static int exists(const char *path) {
+  struct stat status;
+  return omega_call(omega_call_newfstatat, -100, (long)path, (long)&status, 0, 0, 0) == 0;
+}
+
+int omega_has_huge_pages(uint32_t log) {
+  char path[64];
+  if (!exists(huge_pages)) return -1;
+  if (log == 0) return 1;
+  if (log < 10 || log > 40) return 0;
+  char *end = append(append(path, huge_pages), "/hugepages-");
+  append(append_decimal(end, 1u << (log - 10)), "kB");
+  return exists(path);
+}
+
+int64_t omega_file_usage(const char *path) {
+  struct stat status;
+  long result = omega_call(omega_call_newfstatat, -100, (long)path, (long)&status, 0x100, 0, 0);
+  return result < 0 ? result : (int64_t)status.st_blocks * 512;
+}

@@ -1,0 +1,41 @@
+import COmegaLinux
+import OmegaEngine
+
+extension SharedSegment: StoredObject {
+  static var kind: ObjectKind { .segments }
+  static var magic: UInt64 { SegmentLayout.magic }
+  static var version: UInt64 { SegmentLayout.version }
+  /// SHM_EXEC asks for the third.
+  static var meaningfulBits: UInt32 { 0o7 }
+
+  init(image: Image, size: Int) {
+    self.init(image: image, layout: SegmentLayout(byteCount: size))
+  }
+
+  static func imageByteCount(size: Int) -> Int { SegmentLayout.imageByteCount }
+  static func fileByteCount(size: Int) -> Int { SegmentLayout(byteCount: size).fileByteCount }
+  /// The header's page, with the journal and the first members.
+  static func claimedAtCreation(size: Int) -> Int { 4096 }
+  static func journalEntriesAtCreation(size: Int) -> Int { SegmentLayout.journalCapacity }
+  static func units(size: Int) -> Int { SegmentLayout.pageCount(size) }
+
+  /// The memory itself, so that a full file system is an error here and not a signal later.
+  static func claimAtCreation(_ descriptor: Int, size: Int, _ header: NewHeader) throws(Errno) {
+    if header.claims == .nothing { return }
+    let byteCount = SegmentLayout(byteCount: size).mappedByteCount
+    guard SharedSegment.mayClaim(byteCount) else { throw .noMemory }
+    let result = omega_call(
+      omega_call_fallocate, descriptor, 0, SegmentLayout.dataOffset, byteCount, 0, 0)
+    if result != 0 { throw .noMemory }
+  }
+
+  /// Claiming more than there is would end other processes before it failed.
+  private static func mayClaim(_ byteCount: Int) -> Bool {
+    if byteCount < 16 << 20 { return true }
+    var all: UInt64 = 0
+    var available: UInt64 = 0
+    // SAFETY: two words that outlive the call.
+    guard unsafe omega_read_memory(&all, &available) == 0 else { return true }
+    return UInt64(byteCount) < available
+  }
+}
