@@ -278,8 +278,9 @@ static bool leave_out(const char *names) { // "users,keys"
   static const struct { const char *name; unsigned feature; } known[] = {
     {"unshare", FEATURE_UNSHARE}, {"users", FEATURE_USERS}, {"keys", FEATURE_KEYS},
     {"lists", FEATURE_LISTS}, {"ids", FEATURE_IDS}, {"copy", FEATURE_COPY},
-    {"stop", FEATURE_STOP}, {"parts", FEATURE_PARTS}, {"resident", FEATURE_RESIDENT},
+    {"stop", FEATURE_STOP}, {"parts", FEATURE_PARTS}, {"counts", FEATURE_COUNTS},
     {"exec", FEATURE_EXEC}, {"faults", FEATURE_FAULTS}, {"wide", FEATURE_WIDE},
+    {"leave", FEATURE_LEAVE},
   };
   for (size_t length; *names != 0; names += length + (names[length] == ',')) {
     length = strcspn(names, ",");

@@ -104,7 +104,9 @@ void describe_reply(char *text, size_t size, const struct command *c, const stru
   } else if (c->action == ACT_CHURN && !world.region->exact) {
     append(text, size, "done");
   } else if (c->action == ACT_SPAWN && r->result > 0 && r->result < 1000) {
-    append(text, size, "the program got %s", strerrorname_np((int)r->result));
+    const char *name = strerrorname_np((int)r->result);
+    if (name != NULL) append(text, size, "the program got %s", name);
+    else append(text, size, "the program ended with %ld", r->result);
   } else if (c->action < ACT_EXIT) {
     kind->describe_result(text, size, c, r);
   } else {

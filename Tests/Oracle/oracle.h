@@ -166,11 +166,12 @@ enum {
   FEATURE_COPY = 32,     // MSG_COPY
   FEATURE_STOP = 64,     // SIGSTOP and SIGCONT
   FEATURE_PARTS = 128,   // SHM_REMAP over a part of an attachment
-  FEATURE_RESIDENT = 256, // resident pages in SHM_INFO, messages and bytes in MSG_INFO
+  FEATURE_COUNTS = 256,  // messages and bytes in MSG_INFO
   FEATURE_EXEC = 512,    // a worker that executes itself
   FEATURE_FAULTS = 1024, // pointers to where nothing is, or not all
   FEATURE_WIDE = 2048,   // limits of queues beyond what the namespace allows
-  FEATURES_ALL = 4095,
+  FEATURE_LEAVE = 4096,  // a thread that ends while others live on
+  FEATURES_ALL = 8191,
 };
 
 struct actor {
@@ -325,5 +326,6 @@ unsigned any_mode(void);
 void any_set(struct command *c);
 void any_index(struct command *c);
 bool has_no_rights(int slot, const struct ipc_perm *perm);
+bool hidden_from(int slot, int id);
 void any_key(struct command *c);
 void any_get_flags(struct command *c);

@@ -180,6 +180,12 @@ bool has_no_rights(int slot, const struct ipc_perm *perm) {
   return (mode & 6) == 0;
 }
 
+// An object that a process may not open: of it only what seldom changes is known to him.
+bool hidden_from(int slot, int id) {
+  struct ipc_perm perm;
+  return kind->status(id, &perm) == 0 && has_no_rights(slot, &perm);
+}
+
 // Wanted differences, because only root can change a file's owner: who was given an object cannot
 // give it away again, and who made it and gave it away cannot change it.
 static void leave_out_gift(int slot, struct command *c) {
@@ -311,6 +317,7 @@ static void process_step(int slot, int actor) {
     if (c.actor == ACTORS) return;
   } else if (which < 12) {
     c.action = ACT_LEAVE;
+    if (!(world.region->features & FEATURE_LEAVE) && !alone(slot, false)) return;
   } else if (which < 14) {
     c.action = ACT_CREDENTIALS;
     // glibc tells the other threads by a signal, which would interrupt their calls.

@@ -157,6 +157,8 @@ long memory_churn(void) {
   return id < 0 || shmctl(id, IPC_RMID, NULL) != 0 ? -1 : id;
 }
 
+enum { NO_ERRNO = 200 };
+
 // Attaches with flags, writes a byte (or reads, when it is negative), and perhaps detaches.
 int memory_once(int id, const long *what) {
   volatile char *at = shmat(id, NULL, (int)what[1]);
@@ -164,7 +166,7 @@ int memory_once(int id, const long *what) {
   char byte = *at;
   if (what[2] >= 0) *at = (char)what[2];
   if (what[0] && shmdt((void *)at) != 0) return errno;
-  return what[2] < 0 ? byte & 0x7f : 0;
+  return what[2] < 0 ? NO_ERRNO + (unsigned char)byte % 50 : 0;
 }
 
 int memory_status(int id, struct ipc_perm *perm) {

@@ -1,7 +1,9 @@
 // What happens next to segments of shared memory; and what is kept out:
 //   - pieces of an attachment made by munmap, mprotect or mremap, which no library sees;
 //   - the addresses 0 and below mmap_min_addr, and SHM_REMAP over memory not the schedule's;
-//   - SHM_HUGETLB where the machine has huge pages; huge sizes where it never refuses memory.
+//   - SHM_HUGETLB where the machine has huge pages, and with SHM_NORESERVE: Linux then makes a
+//     segment that cannot be touched; huge sizes where the machine never refuses memory;
+//   - the resident pages in SHM_INFO: our segments have all of theirs from the start.
 #include "memory.h"
 
 #include <fcntl.h>
@@ -59,7 +61,8 @@ void memory_make_get(struct command *c) {
   bool huge_pages = number_in("/proc/sys/vm/nr_hugepages") != 0 ||
                     number_in("/proc/sys/vm/nr_overcommit_hugepages") != 0;
   if (chance(2 * world.temper.wild) && !huge_pages)
-    c->flags |= SHM_HUGETLB | ONE_OF(0, 21 << MAP_HUGE_SHIFT, 3 << MAP_HUGE_SHIFT);
+    c->flags = (c->flags & ~SHM_NORESERVE) | SHM_HUGETLB |
+               ONE_OF(0, 21 << MAP_HUGE_SHIFT, 3 << MAP_HUGE_SHIFT);
 }
 
 void memory_make_control(struct command *c) {
@@ -176,6 +179,12 @@ static bool overlaps(const struct attachment *a, long offset, long pages, bool w
 
 // SHM_REMAP goes only over what the schedule made; over a part of an attachment if asked for.
 void memory_leave_out(int slot, struct command *c) {
+  // A wanted difference: attachments and marks of a segment knows only who may open it.
+  if (c->action == ACT_CONTROL && c->cmd == SHM_STAT_ANY && c->stat_id != 0 &&
+      hidden_from(slot, c->stat_id - 1)) {
+    c->cmd = SHM_STAT;
+    world.region->left_out[2]++;
+  }
   if (slot == CONTROLLER || c->action != ACT_ATTACH || !(c->flags & SHM_REMAP)) return;
   const struct worker *w = &world.workers[slot];
   bool parts = world.region->features & FEATURE_PARTS, good = true;

@@ -101,8 +101,6 @@ static void describe_control(char *text, size_t size, const struct command *c,
     case SHM_INFO: // elsewhere the counts are of the whole machine
       if (exact)
         append(text, size, "%ld ids %d total %lu", r->result, info->used_ids, info->shm_tot);
-      if (exact && world.region->features & FEATURE_RESIDENT)
-        append(text, size, " resident %lu swapped %lu", info->shm_rss, info->shm_swp);
       break;
     default: append(text, size, "%ld", r->result);
   }
@@ -144,7 +142,8 @@ static const char *const calls[] = {"shmget", "shmat", "shmdt", "shmctl", NULL};
 
 const struct kind memory = {
   .name = "shm", .letter = 'm', .plural = "segments", .calls = calls,
-  .left_out = {"%u changes of a gift", "%u SHM_REMAP over a part of an attachment"},
+  .left_out = {"%u changes of a gift", "%u SHM_REMAP over a part of an attachment",
+               "%u looks at what the caller may not open"},
   .choose_temper = memory_choose_temper, .begin = memory_begin, .make_get = memory_make_get,
   .make_control = memory_make_control, .make_call = memory_make_call,
   .make_release = memory_make_release, .make_spawn = memory_make_spawn,

@@ -212,13 +212,11 @@ static bool set_races(int index, const struct command *c) {
 
 // A wanted difference: how many messages there are knows only who may open the queue.
 static void leave_out_look(int slot, struct command *c) {
-  struct ipc_perm perm;
   bool hidden = false;
   if (c->action != ACT_CONTROL || (c->cmd != MSG_STAT_ANY && c->cmd != MSG_INFO)) return;
   for (int i = 0; i < world.object_count; i++)
     if (world.objects[i].live && (c->cmd == MSG_INFO || c->stat_id == world.objects[i].id + 1))
-      hidden = hidden || (queues_status(world.objects[i].id, &perm) == 0 &&
-                          has_no_rights(slot, &perm));
+      hidden = hidden || hidden_from(slot, world.objects[i].id);
   if (!hidden) return;
   c->cmd = c->cmd == MSG_INFO ? IPC_INFO : MSG_STAT;
   world.region->left_out[OUT_LOOK]++;

@@ -72,7 +72,7 @@ static void describe_control(char *text, size_t size, const struct command *c,
         append(text, size, "done");
         break;
       }
-      if (!(world.region->features & FEATURE_RESIDENT) && c->cmd == MSG_INFO) {
+      if (!(world.region->features & FEATURE_COUNTS) && c->cmd == MSG_INFO) {
         append(text, size, "%ld queues %d", r->result, info->msgpool);
         break;
       }
