@@ -26,7 +26,8 @@ let package = Package(
     // The engine's own sources (Engine is a link to them) over an image of the simulation's.
     .target(
       name: "OmegaSimulation", dependencies: ["COmegaSimulation"],
-      exclude: ["Engine/Image/Image.swift"], swiftSettings: strict),
+      exclude: ["Engine/Image/Image.swift", "Engine/Image/ImageWindow.swift"], swiftSettings: strict
+    ),
     .executableTarget(
       name: "omega",
       dependencies: [

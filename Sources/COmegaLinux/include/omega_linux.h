@@ -346,9 +346,18 @@ static inline void omega_copy(void *to, const void *from, size_t length) {
     char *out_last = out + length - 16;
     // The end first, as it overlaps what the loop copies.
     omega_chunk end = *(const omega_chunk *)last;
+    for (; last - in >= 64; in += 64, out += 64) {
+      omega_chunk a = ((const omega_chunk *)in)[0], b = ((const omega_chunk *)in)[1];
+      omega_chunk c = ((const omega_chunk *)in)[2], d = ((const omega_chunk *)in)[3];
+      ((omega_chunk *)out)[0] = a;
+      ((omega_chunk *)out)[1] = b;
+      ((omega_chunk *)out)[2] = c;
+      ((omega_chunk *)out)[3] = d;
+      __asm__ volatile("" ::: "memory");  // Not to be turned into memcpy.
+    }
     for (; in < last; in += 16, out += 16) {
       *(omega_chunk *)out = *(const omega_chunk *)in;
-      __asm__ volatile("" ::: "memory");  // Not to be turned into memcpy.
+      __asm__ volatile("" ::: "memory");
     }
     *(omega_chunk *)out_last = end;
   } else if (length >= 8) {

@@ -34,18 +34,19 @@ struct RecordWord {
 /// Written into the member's own stock while it holds the lock; one compare-and-swap of
 /// `Header.record` makes all of it happen, whoever carries it out (`MessageQueue.carryOut`).
 struct Record: Change {
-  let image: Image
   let member: Int
   let before: RecordWord
+  /// The member's stock, and where in it the record stands.
+  let stock: ImageWindow<1024>
   let base: Int
   var count = 0
 
   @inline(__always)
-  init(_ queue: MessageQueue, member: Int) {
-    image = queue.image
+  init(_ queue: MessageQueue, _ stock: ImageWindow<1024>, member: Int) {
     self.member = member
-    before = RecordWord(bits: image.load(Header.record))
-    base = queue.layout.stock(member) &+ Stock.record(before.nextSequence)
+    self.stock = stock
+    before = RecordWord(bits: queue.image.header.load(Header.record))
+    base = Stock.record(before.nextSequence)
   }
 
   @inline(__always)
@@ -53,33 +54,46 @@ struct Record: Change {
     // Unreachable: the largest change has fifteen words.
     guard count < Stock.entryCapacity else { return }
     let entry = base &+ 24 &* count
-    image.store(UInt64(offset), entry)
-    image.store(old, entry &+ 8)
-    image.store(new, entry &+ 16)
+    stock.store(UInt64(bitPattern: Int64(offset)), entry)
+    stock.store(old, entry &+ 8)
+    stock.store(new, entry &+ 16)
     count &+= 1
+  }
+
+  /// A word of the member's stock, which nobody else changes while this call is under way: whoever
+  /// carries the record out stores it, and storing it again is the same.
+  @inline(__always)
+  mutating func setStock(_ position: Int, _ old: UInt64, _ new: UInt64) {
+    set(stock.offset &+ position &+ 1, old, new)
   }
 
   /// Makes the record happen; false when the lock was taken over by a signal handler's call.
   @inline(__always)
   func commit(_ queue: MessageQueue) -> Bool {
     let committed = RecordWord(sequence: before.nextSequence, member: member, count: count)
-    guard image.exchange(before.bits, committed.bits, Header.record) else { return false }
-    queue.carryOut(base, count: count)
+    guard queue.image.header.exchange(before.bits, committed.bits, Header.record) else {
+      return false
+    }
+    queue.carryOut(stock, base, count: count)
     return true
   }
 }
 
 extension MessageQueue {
-  /// Carries out a committed record. Doing it again changes nothing: each word has its new value by
-  /// then, or a later one.
+  /// Carries out a committed record. Doing it again changes nothing: each tagged word has its new value
+  /// by then, or a later one.
   @inline(__always)
-  func carryOut(_ base: Int, count: Int) {
-    for index in 0..<count {
-      let entry = base &+ 24 &* index
-      let offset = Int(truncatingIfNeeded: image.load(entry))
+  func carryOut(_ stock: ImageWindow<1024>, _ base: Int, count: Int) {
+    var entry = base
+    for _ in 0..<count {
+      let offset = Int(truncatingIfNeeded: stock.load(entry))
       // A scribbled entry must not reach the lock or the geometry.
-      guard offset >= Header.fifo else { continue }
-      _ = image.exchange(image.load(entry &+ 8), image.load(entry &+ 16), offset)
+      if offset & 1 != 0 {
+        if offset > Header.fifo { image.store(stock.load(entry &+ 16), offset &- 1) }
+      } else if offset >= Header.fifo {
+        _ = image.exchange(stock.load(entry &+ 8), stock.load(entry &+ 16), offset)
+      }
+      entry &+= 24
     }
   }
 
@@ -88,7 +102,7 @@ extension MessageQueue {
   public func closeRecord<H: Host>(_ host: H) {
     let word = RecordWord(bits: image.load(Header.record))
     host.crashPoint()
-    carryOut(layout.stock(word.member) + Stock.record(word.sequence), count: word.count)
+    carryOut(stock(word.member), Stock.record(word.sequence), count: word.count)
     host.crashPoint()
     image.store(
       RecordWord(sequence: word.nextSequence, member: word.member, count: 0).bits, Header.record)

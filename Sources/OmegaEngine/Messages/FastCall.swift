@@ -84,96 +84,128 @@ extension MessageQueue {
     _ caller: F, member: Int, pid: UInt32, time: Int64, state: UInt64, type: Int64, size: Int,
     popsAhead: Bool, copy: (ImageBytes) -> Void
   ) -> FastMessage {
-    let stock = layout.stock(member)
-    let pocket = image.load(stock &+ Stock.pocket)
+    let stock = stock(member)
+    let pocket = stock.load(Stock.pocket)
     let cell = Ends(bits: pocket).first
     let number = CellClass.of(size)
     if cell == 0 || cellClass(cell) != number { return .lacksStock }
     fill(cell, type: type, size: size, copy)
     guard lockFast(caller) else { return .slow }
-    defer { unlockFast(caller) }
-    // Again after a signal handler's call has made the record void, which cannot go on for ever: each
-    // turn has seen a handler run.
-    while true {
-      guard image.load(Header.receivers) == 0 && stateWord == state else { return .slow }
-      guard counts.fits(size, queueBytes) else { return .blocked }
-      var record = Record(self, member: member)
-      let found = find(type: type)
-      let nodes = image.load(stock &+ Stock.nodes)
-      if needsNodes(found) {
-        if Ends(bits: nodes).last == 0 { return .lacksStock }
-        record.set(stock &+ Stock.nodes, nodes, Tagged(bits: nodes).next(0))
-      }
-      link(cell, type: type, size: size, found, nodes: Ends(bits: nodes), &record)
-      stamp(Header.lastSend, pid: pid, time: time, &record)
-      let ahead = popsAhead ? takeFree(number, &record) : 0
-      record.set(stock &+ Stock.pocket, pocket, Tagged(bits: pocket).next(UInt64(ahead)))
-      if record.commit(self) { return .done }
-      if image.load32(Header.lock) & Futex.ownerMask != caller.tid { return .slow }
-    }
+    let result = planSend(
+      stock, member: member, pid: pid, time: time, state: state, type: type, size: size,
+      popsAhead: popsAhead, pocket: pocket, number: number)
+    unlockFast(caller)
+    return result
   }
 
-  /// msgrcv. `copy` gets the type and the bytes to copy; it may be called more
-  /// than once, the last time with the message that was received.
+  @inline(__always)
+  private func planSend(
+    _ stock: ImageWindow<1024>, member: Int, pid: UInt32, time: Int64, state: UInt64, type: Int64,
+    size: Int, popsAhead: Bool, pocket: UInt64, number: Int
+  ) -> FastMessage {
+    let header = image.header
+    guard header.load(Header.receivers) == 0 && header.load(Header.state) == state else {
+      return .slow
+    }
+    guard counts.fits(size, queueBytes) else { return .blocked }
+    var record = Record(self, stock, member: member)
+    let leaf = find(type: type)
+    var nodes: UInt64 = 0
+    if leaf == 0 {
+      nodes = stock.load(Stock.nodes)
+      if Ends(bits: nodes).last == 0 { return .lacksStock }
+      record.setStock(Stock.nodes, nodes, Tagged(bits: nodes).next(0))
+    }
+    link(
+      Ends(bits: pocket).first, type: type, size: size, leaf: leaf, nodes: Ends(bits: nodes),
+      &record)
+    stamp(Header.lastSend, pid: pid, time: time, &record)
+    let ahead = popsAhead ? takeFree(number, &record) : 0
+    record.setStock(Stock.pocket, pocket, Tagged(bits: pocket).next(UInt64(ahead)))
+    // Not committed: a signal handler's call has taken the lock over. It is free by now.
+    return record.commit(self) ? .done : .slow
+  }
+
+  /// msgrcv. `copy` gets the type and the bytes to copy; it may be called for a message that is not
+  /// received after all, and again for the one that is.
   @inline(__always)
   public func fastReceive<F: FastCaller>(
     _ caller: F, member: Int, pid: UInt32, time: Int64, state: UInt64, request: MessageRequest,
     copy: (Int64, ImageBytes) -> Void
   ) -> FastMessage {
     guard lockFast(caller) else { return .slow }
-    defer { unlockFast(caller) }
-    let stock = layout.stock(member)
-    while true {
-      guard image.load(Header.senders) == 0 && stateWord == state else { return .slow }
-      let cell = request.select(self)
-      if cell == 0 { return .blocked }
-      let size = size(cell)
-      if size > request.capacity && !request.cuts { return .tooBig }
-      let count = min(size, request.capacity)
-      guard let payload = image.bytes(layout.cell(cell) &+ MessageCell.payload, count) else {
-        return .slow
-      }
-      copy(type(cell), payload)
-      var record = Record(self, member: member)
-      var nodes = unlink(cell, &record)
-      stamp(Header.lastReceive, pid: pid, time: time, &record)
-      let spare = image.load(stock &+ Stock.nodes)
-      if nodes.last != 0 && Ends(bits: spare).last == 0 {
-        record.set(stock &+ Stock.nodes, spare, Tagged(bits: spare).next(nodes.bits))
-        nodes = Ends(first: 0, last: 0)
-      }
-      let pocket = image.load(stock &+ Stock.pocket)
-      let number = cellClass(cell)
-      if Ends(bits: pocket).first == 0 {
-        record.set(stock &+ Stock.pocket, pocket, Tagged(bits: pocket).next(UInt64(cell)))
-        if nodes.last != 0 { free(0, nodes.first, Ends(first: nodes.last, last: 0), &record) }
-      } else if number == 0 {
-        free(0, cell, nodes, &record)
-      } else {
-        free(number, cell, Ends(first: 0, last: 0), &record)
-        if nodes.last != 0 { free(0, nodes.first, Ends(first: nodes.last, last: 0), &record) }
-      }
-      if record.commit(self) { return .done }
-      if image.load32(Header.lock) & Futex.ownerMask != caller.tid { return .slow }
+    let result = planReceive(
+      member: member, pid: pid, time: time, state: state, request: request, copy: copy)
+    unlockFast(caller)
+    return result
+  }
+
+  @inline(__always)
+  private func planReceive(
+    member: Int, pid: UInt32, time: Int64, state: UInt64, request: MessageRequest,
+    copy: (Int64, ImageBytes) -> Void
+  ) -> FastMessage {
+    let header = image.header
+    guard header.load(Header.senders) == 0 && header.load(Header.state) == state else {
+      return .slow
     }
+    let cell = request.select(self)
+    if cell == 0 { return .blocked }
+    let words = self.cell(cell)
+    let sizeAndClass = words.load(MessageCell.size)
+    let size = Int(sizeAndClass & 0xFFFF_FFFF)
+    if size > request.capacity && !request.cuts { return .tooBig }
+    guard let payload = payload(cell, min(size, request.capacity)) else { return .slow }
+    copy(Int64(bitPattern: words.load(MessageCell.type)), payload)
+    let stock = stock(member)
+    var record = Record(self, stock, member: member)
+    let nodes = unlink(cell, size: size, &record)
+    stamp(Header.lastReceive, pid: pid, time: time, &record)
+    let pocket = stock.load(Stock.pocket)
+    if Ends(bits: pocket).first == 0 {
+      record.setStock(Stock.pocket, pocket, Tagged(bits: pocket).next(UInt64(cell)))
+      if nodes.last != 0 { keep(nodes, and: 0, stock, &record) }
+    } else {
+      let number = min(Int(sizeAndClass >> 56), CellClass.count - 1)
+      if nodes.last != 0 {
+        keep(nodes, and: number == 0 ? cell : 0, stock, &record)
+        if number == 0 { return record.commit(self) ? .done : .slow }
+      }
+      free(number, cell, Ends(first: 0, last: 0), &record)
+    }
+    return record.commit(self) ? .done : .slow
+  }
+
+  /// Puts two nodes into the stock, or frees them, together with a `cell` of their class if it is not 0.
+  @inline(never)
+  private func keep(
+    _ nodes: Ends, and cell: Int, _ stock: ImageWindow<1024>, _ record: inout Record
+  ) {
+    let spare = stock.load(Stock.nodes)
+    if Ends(bits: spare).last != 0 {
+      free(0, nodes.first, Ends(first: nodes.last, last: cell), &record)
+      return
+    }
+    record.setStock(Stock.nodes, spare, Tagged(bits: spare).next(nodes.bits))
+    if cell != 0 { free(0, cell, Ends(first: 0, last: 0), &record) }
   }
 
   /// Puts a free cell of a class into the pocket, and what was there into its own list; false when
   /// there is none, or a section must be entered.
   @inline(never)
   public func fastStock<F: FastCaller>(_ caller: F, member: Int, size: Int) -> Bool {
-    let stock = layout.stock(member)
-    let number = CellClass.of(size)
     guard lockFast(caller) else { return false }
     defer { unlockFast(caller) }
-    let pocket = image.load(stock &+ Stock.pocket)
+    let stock = stock(member)
+    let number = CellClass.of(size)
+    let pocket = stock.load(Stock.pocket)
     let old = Ends(bits: pocket).first
     if old != 0 && cellClass(old) == number { return false }
-    var record = Record(self, member: member)
+    var record = Record(self, stock, member: member)
     let cell = takeFree(number, &record)
     if cell == 0 { return false }
     if old != 0 { free(cellClass(old), old, Ends(first: 0, last: 0), &record) }
-    record.set(stock &+ Stock.pocket, pocket, Tagged(bits: pocket).next(UInt64(cell)))
+    record.setStock(Stock.pocket, pocket, Tagged(bits: pocket).next(UInt64(cell)))
     return record.commit(self)
   }
 }

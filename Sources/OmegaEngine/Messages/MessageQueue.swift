@@ -9,38 +9,50 @@ public struct MessageQueue: IPCObject {
     self.layout = layout
   }
 
-  @inline(__always) func ends(_ offset: Int) -> Ends { Ends(bits: image.load(offset)) }
+  /// A cell's header, or the sink for a reference that is none.
+  @inline(__always)
+  func cell(_ reference: Int) -> ImageWindow<64> { image.window(layout.cell(reference)) }
+  @inline(__always)
+  func stock(_ member: Int) -> ImageWindow<1024> { image.window(layout.stock(member)) }
 
-  func size(_ cell: Int) -> Int {
-    Int(image.load(layout.cell(cell) + MessageCell.size) & 0xFFFF_FFFF)
-  }
+  @inline(__always)
+  func size(_ cell: Int) -> Int { Int(self.cell(cell).load(MessageCell.size) & 0xFFFF_FFFF) }
 
   /// The class of a cell, whatever a peer has scribbled there.
   @inline(__always)
   func cellClass(_ cell: Int) -> Int {
-    min(Int(image.load(layout.cell(cell) + MessageCell.size) >> 56), CellClass.count - 1)
+    min(Int(self.cell(cell).load(MessageCell.size) >> 56), CellClass.count - 1)
   }
 
   @inline(__always)
-  func type(_ cell: Int) -> Int64 {
-    Int64(bitPattern: image.load(layout.cell(cell) + MessageCell.type))
+  func type(_ cell: Int) -> Int64 { Int64(bitPattern: self.cell(cell).load(MessageCell.type)) }
+
+  /// The message behind one in the queue.
+  func next(_ cell: Int) -> Int {
+    Ends(bits: self.cell(cell).load(MessageCell.fifoLinks)).last
   }
 
-  var counts: Counts { Counts(bits: image.load(Header.counts)) }
-  var queueBytes: Int { Int(min(image.load(Header.queueBytes), 0xFFF_FFFF)) }
+  @inline(__always)
+  var oldest: Int { Ends(bits: image.header.load(Header.fifo)).first }
+  @inline(__always)
+  var counts: Counts { Counts(bits: image.header.load(Header.counts)) }
+  @inline(__always)
+  var queueBytes: Int { Int(min(image.header.load(Header.queueBytes), 0xFFF_FFFF)) }
 
-  /// Fills in a cell that the caller owns; `copy` gets its payload.
-  ///
-  /// The links' tags go on, for they may be read by a call that a signal handler has overtaken.
+  /// A message's text.
+  @inline(__always)
+  func payload(_ cell: Int, _ byteCount: Int) -> ImageBytes? {
+    image.bytes(layout.cell(cell) &+ MessageCell.payload, byteCount)
+  }
+
+  /// Fills in a cell that the caller owns.
   @inline(__always)
   func fill(_ cell: Int, type: Int64, size: Int, _ copy: (ImageBytes) -> Void) {
-    let offset = layout.cell(cell)
-    let number = image.load(offset &+ MessageCell.size) & ~0xFF_FFFF_FFFF_FFFF
-    image.store(UInt64(bitPattern: type), offset &+ MessageCell.type)
-    image.store(UInt64(size) | number, offset &+ MessageCell.size)
-    if let payload = image.bytes(offset &+ MessageCell.payload, size) {
-      copy(payload)
-    }
+    let words = self.cell(cell)
+    let number = words.load(MessageCell.size) & ~0xFF_FFFF_FFFF_FFFF
+    words.store(UInt64(bitPattern: type), MessageCell.type)
+    words.store(UInt64(size) | number, MessageCell.size)
+    if let payload = payload(cell, size) { copy(payload) }
   }
 }
 

@@ -73,10 +73,10 @@ extension MessageQueue {
     var section = try Section(self, host)
     defer { section.close() }
     guard section.isLive else { throw .identifierRemoved }
-    var cell = ends(Header.fifo).first
+    var cell = oldest
     for _ in 0..<counts.messages where cell != 0 {
       message(type(cell), size(cell))
-      cell = ends(layout.cell(cell) + MessageCell.fifoLinks).last
+      cell = next(cell)
     }
     for slot in 0..<waiterHigh where isQueued(slot) && !section.ownerIsDead(slot) {
       sleeper(MessageSleeper(queue: self, slot: slot, isSender: section.isSender(slot)))

@@ -24,7 +24,7 @@ extension MessageQueue {
       section.write(1, Header.needsServe)
       section.chooseGuardian()
     }
-    let nodes = unlink(cell, &section)
+    let nodes = unlink(cell, size: size, &section)
     section.freeCell(cell)
     section.freeNodes(nodes)
     stamp(Header.lastReceive, pid: host.pid, time: host.now(), &section)
@@ -42,8 +42,8 @@ extension MessageQueue {
     defer { section.close() }
     guard section.isLive else { throw .identifierRemoved }
     guard position >= 0 && position < counts.messages else { throw .noMessage }
-    var cell = ends(Header.fifo).first
-    for _ in 0..<position { cell = ends(layout.cell(cell) + MessageCell.fifoLinks).last }
+    var cell = oldest
+    for _ in 0..<position { cell = next(cell) }
     guard cell != 0 else { throw .noMessage }
     let size = size(cell)
     if size > request.capacity && !request.cuts { throw .argumentListTooLong }
@@ -63,7 +63,7 @@ extension MessageQueue {
     _ cell: Int, _ count: Int, _ copy: (Int64, ImageBytes) -> Void
   ) throws(Errno) {
     // Damage is EIDRM.
-    guard let payload = image.bytes(layout.cell(cell) + MessageCell.payload, count) else {
+    guard let payload = payload(cell, count) else {
       throw .identifierRemoved
     }
     copy(type(cell), payload)

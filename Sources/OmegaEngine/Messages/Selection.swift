@@ -38,24 +38,27 @@ public struct MessageRequest: Sendable {
   /// excluded type that are older than its message.
   @inline(__always)
   func select(_ queue: MessageQueue) -> Int {
-    if type == 0 { return queue.ends(Header.fifo).first }
-    if type < 0 {
-      let leaf = queue.lowestType()
-      guard leaf != 0, queue.type(ofLeaf: leaf) <= highest else { return 0 }
-      return queue.messages(ofLeaf: leaf).first
-    }
+    if type == 0 { return queue.oldest }
+    if type < 0 { return selectLowest(queue) }
     if except { return selectOther(queue) }
-    let found = queue.find(type: type)
-    return found.isFound ? queue.messages(ofLeaf: found.leaf).first : 0
+    let leaf = queue.find(type: type)
+    return leaf == 0 ? 0 : queue.messages(ofLeaf: leaf).first
+  }
+
+  @inline(never)
+  private func selectLowest(_ queue: MessageQueue) -> Int {
+    let leaf = queue.lowestType()
+    guard leaf != 0, queue.type(ofLeaf: leaf) <= highest else { return 0 }
+    return queue.messages(ofLeaf: leaf).first
   }
 
   @inline(never)
   private func selectOther(_ queue: MessageQueue) -> Int {
-    var cell = queue.ends(Header.fifo).first
+    var cell = queue.oldest
     var steps = queue.counts.messages
     while cell != 0 && steps > 0 {
       if queue.type(cell) != type { return cell }
-      cell = queue.ends(queue.layout.cell(cell) + MessageCell.fifoLinks).last
+      cell = queue.next(cell)
       steps -= 1
     }
     return 0

@@ -74,13 +74,13 @@ extension Section where Object == MessageQueue {
       complete(receiver, .success)
       return
     }
-    let found = queue.find(type: type)
+    let leaf = queue.find(type: type)
     var nodes = Ends(first: 0, last: 0)
-    if queue.needsNodes(found) {
+    if leaf == 0 {
       guard let first = takeCell(0), let last = takeCell(0) else { throw .noMemory }
       nodes = Ends(first: first, last: last)
     }
-    queue.link(cell, type: type, size: size, found, nodes: nodes, &self)
+    queue.link(cell, type: type, size: size, leaf: leaf, nodes: nodes, &self)
     queue.stamp(Header.lastSend, pid: pid, time: now, &self)
     commit()
   }

@@ -54,6 +54,8 @@ extension Section where Object == MessageQueue {
 
   /// A member's stock goes back into the free lists.
   mutating func returnStock(of member: Int) {
+    // A record that is carried out once more must not bring back what is given away here.
+    object.closeRecord(host)
     let stock = layout.stock(member)
     let pocket = image.load(stock + Stock.pocket)
     if Ends(bits: pocket).first != 0 {
@@ -77,6 +79,8 @@ extension MessageQueue {
     var section = try Section(self, host)
     defer { section.close() }
     guard section.isLive else { throw .identifierRemoved }
+    // As in `returnStock`.
+    closeRecord(host)
     let stock = layout.stock(member)
     let number = CellClass.of(size)
     let pocket = image.load(stock + Stock.pocket)

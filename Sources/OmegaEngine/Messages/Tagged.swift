@@ -81,6 +81,11 @@ struct Stamp {
   /// Seconds since 1970, up to 2106.
   @inline(__always) var time: Int64 { Int64(bits >> 22 & 0xFFFF_FFFF) }
   @inline(__always)
+  func isSame(pid: UInt32, time: Int64) -> Bool {
+    bits & 0x3F_FFFF_FFFF_FFFF
+      == UInt64(pid & 0x3F_FFFF) | UInt64(UInt32(truncatingIfNeeded: time)) << 22
+  }
+  @inline(__always)
   func next(pid: UInt32, time: Int64) -> UInt64 {
     UInt64(pid & 0x3F_FFFF) | UInt64(UInt32(truncatingIfNeeded: time)) << 22
       | (bits & ~0x3F_FFFF_FFFF_FFFF) &+ 1 << 54
