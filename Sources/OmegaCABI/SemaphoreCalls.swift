@@ -38,5 +38,5 @@ public func semtimedop(
 public func semctl(
   _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
 ) -> Int32 {
-  callResult { namespace in namespace.control(identifier, semaphore, command, argument) }
+  semaphoreControl(identifier, semaphore, command, argument)
 }

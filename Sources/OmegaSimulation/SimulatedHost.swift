@@ -20,6 +20,8 @@ struct SimulatedCallOwner: CallOwner {
     image.store(new, offset)
     return true
   }
+
+  func now() -> Int64 { host.now() }
 }
 
 /// The engine's host in a simulation: one simulated thread.

@@ -280,7 +280,7 @@ import Testing
     let layout = bench.simulation.layout
     let sequence = bench.image.peek(layout.descriptor(member) + Descriptor.status) >> 40
     let word = SemaphoreWord(bits: bench.image.peek(layout.cell(1)))
-    let marked = word.markedAsOneOfSeveral(member: member, sequence: sequence + 1)
+    let marked = word.marked(SeveralMark(member: member, sequence: sequence + 1))
     bench.image.poke(marked.bits, layout.cell(1))
     // Were its owner waited for, this would never end: it lives and makes no call.
     #expect(bench.semop(b, .add(-1, on: 1)) == .success)

@@ -34,8 +34,8 @@ public struct Permissions: Equatable, Sendable {
     UInt32(bitPattern: (flags >> 6 | flags >> 3 | flags) & 0o7)
   }
 
-  public static var read: UInt32 { 4 }
-  public static var alter: UInt32 { 2 }
+  @inlinable public static var read: UInt32 { 4 }
+  @inlinable public static var alter: UInt32 { 2 }
 }
 
 /// Whether the caller has CAP_IPC_OWNER.

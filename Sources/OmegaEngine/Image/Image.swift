@@ -128,6 +128,21 @@ public struct Image {
     ).exchanged
   }
 
+  @unsafe @inlinable @inline(__always)
+  public func loadTrusted32(_ offset: Int) -> UInt32 {
+    unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+      .pointee.load(ordering: .acquiring)
+  }
+
+  @unsafe @inlinable @inline(__always)
+  public func storeTrusted32(_ value: UInt32, _ offset: Int) {
+    unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+      .pointee.store(value, ordering: .releasing)
+  }
+
+  @unsafe @inlinable @inline(__always)
+  public func trustedAddress(_ offset: Int) -> UnsafeMutableRawPointer { unsafe base + offset }
+
   /// A stretch of bytes that are no shared words; nil when it is not inside.
   @inlinable @inline(__always)
   public func bytes(_ offset: Int, _ byteCount: Int) -> ImageBytes? {

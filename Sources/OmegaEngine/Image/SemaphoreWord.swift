@@ -86,14 +86,10 @@ public struct SemaphoreWord: Equatable, Sendable {
   @inlinable @inline(__always) public var severalMember: Int {
     Int(truncatingIfNeeded: bits >> Self.markShift &- Self.severalMark) &- 1
   }
-  /// The word while it belongs to a call of several operations: value and adjustments are the old ones.
+  /// The word while it belongs to a call of several operations: value and epoch are the old ones.
   @inlinable @inline(__always)
-  public func markedAsOneOfSeveral(member: Int, sequence: UInt64) -> SemaphoreWord {
-    var marked = self
-    marked.bits &= ~(Self.soloBit | Self.markMask | Self.holderMask)
-    marked.bits |= (UInt64(truncatingIfNeeded: member &+ 1) | Self.severalMark) << Self.markShift
-    marked.pid = UInt32(truncatingIfNeeded: sequence & 0x3F_FFFF)
-    return marked
+  public func marked(_ mark: SeveralMark) -> SemaphoreWord {
+    SemaphoreWord(bits: mark.applied(to: bits))
   }
 
   // MARK: The solo adjustment
@@ -147,6 +143,26 @@ public struct SemaphoreWord: Equatable, Sendable {
     if count == Self.holdersSaturated { return }
     if old == 0 && new != 0 { holders = count &+ 1 }
     if old != 0 && new == 0 && count > 0 { holders = count &- 1 }
+  }
+}
+
+/// The mark of one call of several operations: what its words have in common while they are its.
+public struct SeveralMark: Sendable {
+  @usableFromInline let bits: UInt64
+
+  @inlinable @inline(__always)
+  public init(member: Int, sequence: UInt64) {
+    let slot = UInt64(truncatingIfNeeded: member &+ 1) | SemaphoreWord.severalMark
+    let tag = sequence << SemaphoreWord.pidShift & SemaphoreWord.pidMask
+    bits = slot << SemaphoreWord.markShift | tag
+  }
+
+  @inlinable @inline(__always)
+  func applied(to word: UInt64) -> UInt64 {
+    let replaced =
+      SemaphoreWord.soloBit | SemaphoreWord.markMask | SemaphoreWord.holderMask
+      | SemaphoreWord.pidMask
+    return word & ~replaced | bits
   }
 }
 

@@ -21,26 +21,94 @@ public protocol CallOwner {
   /// Until `end`, this thread's death marks the 32-bit word at `offset`, which gets its tid and
   /// `Futex.waiters`, with `Futex.ownerDied`. So does `exec`, by this thread or another: the process
   /// lives on then, but nobody goes on with the call. False when the host cannot do that now.
-  func begin(_ image: Image, _ offset: Int) -> Bool
+  ///
+  /// Here and in `exchange` the offset is trusted (see `Image.loadTrusted`).
+  @unsafe func begin(_ image: Image, _ offset: Int) -> Bool
   func end()
 
   /// A compare-and-swap that need only be atomic against signal handlers of the calling thread.
   ///
   /// Words of a call in flight are changed by nobody else while its owner lives, so a plain
   /// compare-and-exchange instruction without a bus lock is enough for the owner.
-  func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool
+  @unsafe func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool
+  /// CLOCK_REALTIME in whole seconds.
+  func now() -> Int64
+}
+
+/// The operations of a call, which may stand where others can change them.
+public protocol OperationList {
+  func operation(_ index: Int) -> Operation
+}
+
+/// Who makes a call of several operations, where, and what it may do.
+public struct SeveralCaller {
+  @usableFromInline var image: Image
+  /// Offset of its claimed slot's descriptor.
+  @usableFromInline var descriptor: Int
+  @usableFromInline var semaphoreCount: Int
+  /// Its pid, where it stands in a word.
+  @usableFromInline var pidBits: UInt64
+  @usableFromInline var tid: UInt32
+  @usableFromInline var member: Int
+  /// `Permissions.read` and `Permissions.alter`.
+  @usableFromInline var granted: UInt32
+  /// Not 0 when the member has an undo record.
+  @usableFromInline var record: UInt32
+
+  @inlinable @inline(__always)
+  public init(
+    image: Image, descriptor: Int, semaphoreCount: Int, pid: UInt32, tid: UInt32, member: Int,
+    granted: UInt32, record: UInt32
+  ) {
+    self.image = image
+    self.descriptor = descriptor
+    self.semaphoreCount = semaphoreCount
+    pidBits = UInt64(pid) << SemaphoreWord.pidShift & SemaphoreWord.pidMask
+    self.tid = tid
+    self.member = member
+    self.granted = granted
+    self.record = record
+  }
+
+  /// `changes`: the amounts of all its operations, or-ed. A call that only waits needs to read.
+  @inlinable @inline(__always)
+  func mayMake(changes: Int) -> Bool {
+    granted & (changes == 0 ? Permissions.read : Permissions.alter) != 0
+  }
 }
 
 /// The words of a call of several operations, as its owner sees them: a copy of the descriptor's entries.
+@usableFromInline
 struct SeveralWords {
-  var count = 0
-  var cells = InlineArray<8, Int>(repeating: 0)
-  var old = InlineArray<8, UInt64>(repeating: 0)
-  var new = InlineArray<8, UInt64>(repeating: 0)
+  @usableFromInline var cells = InlineArray<8, Int>(repeating: 0)
+  @usableFromInline var olds = InlineArray<8, UInt64>(repeating: 0)
+  @usableFromInline var news = InlineArray<8, UInt64>(repeating: 0)
+
+  @inlinable @inline(__always) init() {}
+
+  // SAFETY: (of all below) a place is less than the capacity of 8: a call has no more operations.
+  @inlinable @inline(__always) func cell(_ place: Int) -> Int { unsafe cells[unchecked: place] }
+  @inlinable @inline(__always) func old(_ place: Int) -> UInt64 { unsafe olds[unchecked: place] }
+  @inlinable @inline(__always) func new(_ place: Int) -> UInt64 { unsafe news[unchecked: place] }
+  @inlinable @inline(__always) mutating func setNew(_ place: Int, _ bits: UInt64) {
+    unsafe news[unchecked: place] = bits
+  }
+  @inlinable @inline(__always) mutating func set(_ place: Int, _ cell: Int, _ old: UInt64) {
+    unsafe cells[unchecked: place] = cell
+    unsafe olds[unchecked: place] = old
+  }
+
+  /// The place of a cell among the first `count`, which is `count` when it has none.
+  @inlinable @inline(__always)
+  func place(_ cell: Int, below count: Int) -> Int {
+    var place = 0
+    while place < count && self.cell(place) != cell { place &+= 1 }
+    return place
+  }
 }
 
 extension SemaphoreSet {
-  /// A call of several operations on at most eight semaphores, none of them slept on or held by others.
+  /// A call of up to eight operations, on semaphores none of which is slept on or held by others.
   ///
   /// The words are marked one by one with a compare-and-swap each; the call happens when the
   /// descriptor's status becomes `decided`; then the words get their new contents. Whoever meets a
@@ -48,101 +116,164 @@ extension SemaphoreSet {
   /// descriptor. A signal handler that meets a call of its own thread does the same.
   ///
   /// `.slow` for everything but success: the lock's owner then decides. Only one such call of a
-  /// member may be on its way, the member's slot is claimed, and every semaphore exists: the caller
-  /// sees to it.
-  @inline(__always)
-  public func fastOperateMany<Owner: CallOwner>(
-    _ owner: Owner, count: Int, pid: UInt32, tid: UInt32, member: Int,
-    _ operation: (Int) -> Operation
+  /// member may be on its way, the layout's values are trusted: the caller sees to it. Each operation is
+  /// read once.
+  @unsafe @inlinable @inline(__always)
+  public static func tryOperateMany<Owner: CallOwner, List: OperationList>(
+    _ owner: Owner, _ caller: SeveralCaller, count: Int, _ operations: List
   ) -> FastResult {
+    if count < 1 || count > Descriptor.capacity { return .slow }
+    let image = caller.image
+    let descriptor = caller.descriptor
     var words = SeveralWords()
-    guard prepare(&words, count, pid, member, operation) else { return .slow }
-    let descriptor = layout.descriptor(member)
+    let places = prepare(&words, count, caller, operations)
+    if places == 0 { return .slow }
     // SAFETY: (here and below) offsets of a claimed member slot and of existing semaphores.
     let last = unsafe image.loadTrusted(descriptor &+ Descriptor.status) >> 40
     let sequence = (last &+ 1) & 0xFF_FFFF
-    for index in 0..<words.count {
+    var index = 0
+    repeat {
       let entry = descriptor &+ Descriptor.entry(index)
-      unsafe image.storeTrusted(UInt64(words.cells[index]), entry)
-      unsafe image.storeTrusted(words.old[index], entry &+ 8)
-      unsafe image.storeTrusted(words.new[index], entry &+ 16)
-    }
+      unsafe image.storeTrusted(UInt64(truncatingIfNeeded: words.cell(index)), entry)
+      unsafe image.storeTrusted(words.old(index), entry &+ 8)
+      unsafe image.storeTrusted(words.new(index), entry &+ 16)
+      index &+= 1
+    } while index != places
     let undecided = DescriptorStatus.word(
-      DescriptorStatus.undecided, count: words.count, tid: tid, sequence: sequence)
-    guard owner.begin(image, descriptor &+ Descriptor.life) else { return .slow }
-    defer { owner.end() }
+      DescriptorStatus.undecided, count: places, tid: caller.tid, sequence: sequence)
+    guard unsafe owner.begin(image, descriptor &+ Descriptor.life) else { return .slow }
     // Release: who sees a mark finds the entries.
     unsafe image.storeTrusted(undecided, descriptor &+ Descriptor.status)
-    for index in 0..<words.count {
-      let old = words.old[index]
-      let marked = SemaphoreWord(bits: old).markedAsOneOfSeveral(member: member, sequence: sequence)
-      if unsafe !image.exchangeTrusted(old, marked.bits, words.cells[index]) {
-        words.count = index
-        release(owner, words, words.old, member, sequence)
-        _ = owner.exchange(image, descriptor &+ Descriptor.status, undecided, undecided & ~0xFF)
+    let mark = SeveralMark(member: caller.member, sequence: sequence)
+    index = 0
+    repeat {
+      let old = words.old(index)
+      if unsafe !image.exchangeTrusted(old, mark.applied(to: old), words.cell(index)) {
+        takeBack(owner, image, words, marked: index, mark)
+        _ = unsafe owner.exchange(
+          image, descriptor &+ Descriptor.status, undecided, undecided & ~0xFF)
+        owner.end()
         return .slow
       }
-    }
+      index &+= 1
+    } while index != places
     // The call happens here, unless a signal handler of this thread took it back.
     let decided = undecided &+ (DescriptorStatus.decided &- DescriptorStatus.undecided)
-    guard owner.exchange(image, descriptor &+ Descriptor.status, undecided, decided) else {
-      release(owner, words, words.old, member, sequence)
+    guard unsafe owner.exchange(image, descriptor &+ Descriptor.status, undecided, decided) else {
+      takeBack(owner, image, words, marked: places, mark)
+      owner.end()
       return .slow
     }
     // The status stays decided: no word is marked with this sequence any more, and the next call has
     // another.
-    release(owner, words, words.new, member, sequence)
+    index = 0
+    repeat {
+      let marked = mark.applied(to: words.old(index))
+      _ = unsafe owner.exchange(image, words.cell(index), marked, words.new(index))
+      index &+= 1
+    } while index != places
+    owner.end()
+    unsafe noteTime(image, cell: words.cell(0), owner.now())
     return .done
   }
 
-  /// Evaluates the operations on the words as they are now. False when the call cannot simply succeed,
-  /// or a word is not free for it.
-  @inline(__always)
-  private func prepare(
-    _ words: inout SeveralWords, _ count: Int, _ pid: UInt32, _ member: Int,
-    _ operation: (Int) -> Operation
-  ) -> Bool {
-    for index in 0..<count {
-      let current = operation(index)
-      let cell = layout.cell(current.semaphore)
-      var place = 0
-      while place < words.count && words.cells[place] != cell { place &+= 1 }
-      if place == words.count {
-        guard place < Descriptor.capacity else { return false }
-        let word = unsafe SemaphoreWord(bits: image.loadTrusted(cell))
-        guard word.isFree || word.isSolo(of: member) else { return false }
-        words.cells[place] = cell
-        words.old[place] = word.bits
-        words.new[place] = word.bits
-        words.count = place &+ 1
+  /// Evaluates the operations on the words as they are now. Returns the number of words, 0 when the
+  /// call cannot simply succeed, or a word is not free for it.
+  ///
+  /// Not inlined: it needs the processor's registers for itself. Here is the usual call, which names
+  /// each semaphore once, in order, without SEM_UNDO; `prepareAny` goes on with another.
+  @inlinable @inline(never)
+  static func prepare<List: OperationList>(
+    _ words: inout SeveralWords, _ count: Int, _ caller: SeveralCaller, _ operations: List
+  ) -> Int {
+    var changes = 0
+    var highest = -1
+    var index = 0
+    repeat {
+      let current = operations.operation(index)
+      if current.semaphore <= highest || current.usesUndo {
+        return prepareAny(
+          &words, index..<count, caller, changes: changes, highest: highest, first: current,
+          operations)
       }
-      var word = SemaphoreWord(bits: words.new[place])
-      let value = word.value &+ current.amount
-      guard current.amount == 0 ? value == 0 : value >= 0 && value <= Limit.semaphoreValue else {
-        return false
+      highest = current.semaphore
+      if highest >= caller.semaphoreCount { return 0 }
+      let cell = SetLayout.headerByteCount &+ 64 &* highest
+      // SAFETY: the semaphore exists.
+      let word = unsafe SemaphoreWord(bits: caller.image.loadTrusted(cell))
+      guard word.isFree || word.isSolo(of: caller.member) else { return 0 }
+      guard let new = changed(word, current, caller) else { return 0 }
+      words.set(index, cell, word.bits)
+      words.setNew(index, new.bits)
+      changes |= current.amount
+      index &+= 1
+    } while index < count
+    return caller.mayMake(changes: changes) ? count : 0
+  }
+
+  /// The same from an operation on, which was read already; before it each had a word of its own.
+  @inlinable @inline(never)
+  static func prepareAny<List: OperationList>(
+    _ words: inout SeveralWords, _ indices: Range<Int>, _ caller: SeveralCaller, changes: Int,
+    highest: Int, first: Operation, _ operations: List
+  ) -> Int {
+    var places = indices.lowerBound
+    var changes = changes
+    var highest = highest
+    for index in indices {
+      let current = index == indices.lowerBound ? first : operations.operation(index)
+      if current.semaphore >= caller.semaphoreCount { return 0 }
+      let cell = SetLayout.headerByteCount &+ 64 &* current.semaphore
+      let isNew = current.semaphore > highest
+      let place = isNew ? places : words.place(cell, below: places)
+      if isNew { highest = current.semaphore }
+      var word: SemaphoreWord
+      if place == places {
+        // SAFETY: the semaphore exists.
+        word = unsafe SemaphoreWord(bits: caller.image.loadTrusted(cell))
+        guard word.isFree || word.isSolo(of: caller.member) else { return 0 }
+        words.set(place, cell, word.bits)
+        places &+= 1
+      } else {
+        word = SemaphoreWord(bits: words.new(place))
       }
       if current.usesUndo {
         let holding = (word.isSolo ? word.soloAmount : 0) &- current.amount
-        guard SemaphoreWord.fitsSolo(holding) else { return false }
-        word.setSolo(member: member, amount: holding)
+        guard caller.record != 0, SemaphoreWord.fitsSolo(holding) else { return 0 }
+        word.setSolo(member: caller.member, amount: holding)
       }
-      word.value = value
-      word.pid = pid
-      words.new[place] = word.bits
+      guard let new = changed(word, current, caller) else { return 0 }
+      words.setNew(place, new.bits)
+      changes |= current.amount
     }
-    return true
+    return caller.mayMake(changes: changes) ? places : 0
   }
 
-  /// Gives the marked words their contents.
-  @inline(__always)
-  private func release<Owner: CallOwner>(
-    _ owner: Owner, _ words: borrowing SeveralWords, _ contents: InlineArray<8, UInt64>,
-    _ member: Int, _ sequence: UInt64
+  /// The word with the operation's value and pid, nil when its value does not allow it.
+  @inlinable @inline(__always)
+  static func changed(
+    _ word: SemaphoreWord, _ current: Operation, _ caller: SeveralCaller
+  ) -> SemaphoreWord? {
+    let value = word.value &+ current.amount
+    // A negative value is a large one here.
+    guard
+      UInt(bitPattern: value) <= UInt(Limit.semaphoreValue), current.amount != 0 || value == 0
+    else { return nil }
+    var new = word
+    new.bits = new.bits & ~(SemaphoreWord.valueMask | SemaphoreWord.pidMask)
+    new.bits |= UInt64(truncatingIfNeeded: value) | caller.pidBits
+    return new
+  }
+
+  /// Gives the first `count` words their old contents.
+  @inlinable @inline(never)
+  static func takeBack<Owner: CallOwner>(
+    _ owner: Owner, _ image: Image, _ words: SeveralWords, marked count: Int, _ mark: SeveralMark
   ) {
-    for index in 0..<words.count {
-      let old = SemaphoreWord(bits: words.old[index])
-      let marked = old.markedAsOneOfSeveral(member: member, sequence: sequence)
-      _ = owner.exchange(image, words.cells[index], marked.bits, contents[index])
+    for index in 0..<count {
+      let old = words.old(index)
+      // SAFETY: offsets of existing semaphores.
+      _ = unsafe owner.exchange(image, words.cell(index), mark.applied(to: old), old)
     }
   }
 }
@@ -193,7 +324,7 @@ extension Section where Object == SemaphoreSet {
       let semaphore = (Int(truncatingIfNeeded: image.load(entry)) &- layout.cell(0)) / 64
       guard semaphore >= 0 && semaphore < layout.semaphoreCount else { continue }
       let old = SemaphoreWord(bits: image.load(entry + 8))
-      let marked = old.markedAsOneOfSeveral(member: member, sequence: status >> 40)
+      let marked = old.marked(SeveralMark(member: member, sequence: status >> 40))
       host.crashPoint()
       _ = set.exchange(semaphore, marked, SemaphoreWord(bits: image.load(entry + field)))
     }

@@ -1,4 +1,12 @@
 extension SemaphoreSet {
+  /// As `isArmed(_:)` with a slot, for a member slot at a trusted offset.
+  @unsafe @inlinable @inline(__always)
+  public static func isArmed(_ image: Image, member offset: Int) -> Bool {
+    // SAFETY: the offset is trusted, says the caller.
+    let life = unsafe image.loadTrusted32(offset &+ Member.life)
+    return life & Futex.ownerMask != 0 && life & Futex.ownerDied == 0
+  }
+
   /// One operation with SEM_UNDO on a semaphore of which nobody else holds an adjustment: the
   /// adjustment stands in the word itself, so this is one compare-and-swap and a death has no middle.
   /// `.slow` when others hold some or it is larger than the word can tell; `fastOperateUndo` knows more.

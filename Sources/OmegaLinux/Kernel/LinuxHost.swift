@@ -276,15 +276,15 @@ struct LinuxCallOwner: CallOwner {
   @inline(__always)
   init(_ thread: UnsafeMutablePointer<omega_thread>) { unsafe self.thread = thread }
 
-  @inline(__always)
+  @unsafe @inline(__always)
   func begin(_ image: Image, _ offset: Int) -> Bool {
     // SAFETY: the list head is this thread's, the word inside a live mapping. A pending word that is
     // there already belongs to libc, or to a call of ours, below the signal handler that we are in.
     guard let head = unsafe thread.pointee.robust, unsafe head.pointee.list_op_pending == 0 else {
       return false
     }
-    image.store32(unsafe thread.pointee.tid | Futex.waiters, offset)
-    unsafe omega_set_pending(head, UInt(bitPattern: image.address(offset)) + 32)
+    unsafe image.storeTrusted32(thread.pointee.tid | Futex.waiters, offset)
+    unsafe omega_set_pending(head, UInt(bitPattern: image.trustedAddress(offset)) &+ 32)
     return true
   }
 
@@ -294,11 +294,14 @@ struct LinuxCallOwner: CallOwner {
     if let head = unsafe thread.pointee.robust { unsafe omega_set_pending(head, 0) }
   }
 
-  @inline(__always)
+  @unsafe @inline(__always)
   func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool {
-    // SAFETY: an address inside a live mapping.
-    unsafe omega_owner_exchange(image.address(offset), old, new) != 0
+    // SAFETY: a trusted offset in a live mapping.
+    unsafe omega_owner_exchange(image.trustedAddress(offset), old, new) != 0
   }
+
+  @inline(__always)
+  func now() -> Int64 { omega_seconds() }
 }
 
 /// The calling thread in a fast call of a queue.

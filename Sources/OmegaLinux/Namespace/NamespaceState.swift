@@ -88,11 +88,16 @@ public struct Namespace: @unchecked Sendable {
   /// first call of the process.
   @inline(__always)
   public static func ofEnvironment() throws(Errno) -> Namespace {
-    // SAFETY: the pointer is only ever set to a NamespaceState.
-    if let state = unsafe omega_get_default() {
-      return unsafe Namespace(state.assumingMemoryBound(to: NamespaceState.self))
-    }
+    if let opened { return opened }
     return try openDefault()
+  }
+
+  /// The same, once it was opened.
+  @inline(__always)
+  static var opened: Namespace? {
+    // SAFETY: the pointer is only ever set to a NamespaceState.
+    guard let state = unsafe omega_get_default() else { return nil }
+    return unsafe Namespace(state.assumingMemoryBound(to: NamespaceState.self))
   }
 
   @inline(never)
@@ -113,7 +118,7 @@ public struct Namespace: @unchecked Sendable {
       }
     }
     // Two threads may open it at once: the first one's stays, the other's few pages are forgotten.
-    // SAFETY: as in `ofEnvironment`.
+    // SAFETY: as in `opened`.
     let first = unsafe omega_set_default_once(namespace.state)
     return unsafe Namespace(first.assumingMemoryBound(to: NamespaceState.self))
   }

@@ -53,17 +53,27 @@ extension Namespace {
 
   @inline(__always)
   func enter<Object>(_ identifier: Int32, _ kind: Object.Type) -> ObjectHandle<Object>? {
-    // SAFETY: the table has an entry for every index, and handles are never freed.
-    let entry = unsafe Object.table(state) + Int(identifier & 0x7FFF)
-    guard let handle = unsafe entry.pointee else { return nil }
+    guard let handle = unsafe lookedUp(identifier, kind) else { return nil }
     unsafe Handle<Object>.addUser(handle, 1)
-    // Looked at again after the count: whoever retires a handle takes it out of the table first and
-    // looks at the count then, so one of the two sees the other.
-    if unsafe entry.pointee == handle && handle.pointee.tag == UInt32(bitPattern: identifier) &+ 1 {
-      return unsafe handle
-    }
+    if unsafe isHandle(handle, of: identifier) { return unsafe handle }
     unsafe leave(handle)
     return nil
+  }
+
+  /// What stands in the table. Count yourself in, then ask `isHandle`.
+  @inline(__always)
+  func lookedUp<Object>(_ identifier: Int32, _ kind: Object.Type) -> ObjectHandle<Object>? {
+    // SAFETY: the table has an entry for every index, and handles are never freed.
+    unsafe (Object.table(state) + Int(identifier & 0x7FFF)).pointee
+  }
+
+  /// Looked at after the count: whoever retires a handle takes it out of the table
+  /// first and looks at the count then, so one of the two sees the other.
+  @inline(__always)
+  func isHandle<Object>(_ handle: ObjectHandle<Object>, of identifier: Int32) -> Bool {
+    // SAFETY: as in `lookedUp`.
+    unsafe (Object.table(state) + Int(identifier & 0x7FFF)).pointee == handle
+      && handle.pointee.tag == UInt32(bitPattern: identifier) &+ 1
   }
 
   @inline(__always)
@@ -88,7 +98,7 @@ extension Namespace {
   }
 
   @inline(never)
-  private func releaseRetired<Object>(_ handle: ObjectHandle<Object>) {
+  func releaseRetired<Object>(_ handle: ObjectHandle<Object>) {
     let token = omega_lock_process()
     defer { omega_unlock_process(token) }
     // SAFETY: under the process's lock, out of the table and without users: nobody else has it.
@@ -192,6 +202,32 @@ extension Handle {
       _ = unsafe withUnsafeMutablePointer(to: &handle.pointee.users) {
         unsafe omega_add_users($0, change)
       }
+    }
+  }
+
+  /// As `addUser` of 1, for one who may count himself out with `countOut`: that stores the old count
+  /// in a process of one thread, so no call has to wait for the count of the one before.
+  @inline(__always)
+  static func countIn(_ handle: ObjectHandle<Object>) -> Int32 {
+    // SAFETY: handles are never freed.
+    let users = unsafe handle.pointee.users
+    if omega_single_threaded() != 0 {
+      unsafe handle.pointee.users = users &+ 1
+      omega_compiler_barrier()
+    } else {
+      unsafe addUser(handle, 1)
+    }
+    return users
+  }
+
+  @inline(__always)
+  static func countOut(_ handle: ObjectHandle<Object>, _ users: Int32) {
+    if omega_single_threaded() != 0 {
+      omega_compiler_barrier()
+      // SAFETY: as above.
+      unsafe handle.pointee.users = users
+    } else {
+      unsafe addUser(handle, -1)
     }
   }
 

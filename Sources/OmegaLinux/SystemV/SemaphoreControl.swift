@@ -10,29 +10,13 @@ extension Namespace {
   public func control(
     _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
   ) -> Int32 {
-    if command == Command.getValue, let value = fastValue(identifier, semaphore) { return value }
-    return controlSlow(identifier, semaphore, command, argument)
-  }
-
-  /// GETVAL of a semaphore that nothing else concerns.
-  @inline(__always)
-  private func fastValue(_ identifier: Int32, _ semaphore: Int32) -> Int32? {
-    // SAFETY: the handle is entered; the index is compared before the cell is touched.
-    guard let handle = unsafe enter(identifier) else { return nil }
-    let image = unsafe handle.pointee.set.image
-    var value: Int32?
-    if unsafe omega_identity().pointee.pid != 0
-      && handle.pointee.state == image.loadTrusted(Header.state)
-      && handle.pointee.generation == omega_credentials()
-      && handle.pointee.granted & Permissions.read != 0
-      && UInt32(bitPattern: semaphore) < UInt32(handle.pointee.set.layout.semaphoreCount)
-    {
-      let cell = SetLayout.headerByteCount &+ 64 &* Int(semaphore)
-      let word = unsafe SemaphoreWord(bits: image.loadTrusted(cell))
-      if word.isFree { value = Int32(truncatingIfNeeded: word.value) }
+    if command != Command.getValue {
+      return controlSlow(identifier, semaphore, command, argument)
     }
-    unsafe leave(handle)
-    return value
+    return unsafe fastValue(identifier, semaphore) { handle in
+      if let handle = unsafe handle { unsafe leave(handle) }
+      return controlSlow(identifier, semaphore, command, argument)
+    }
   }
 
   @inline(never)

@@ -20,11 +20,8 @@ extension Namespace {
         let result = unsafe Namespace.fast(handle, ReadableBytes(address: operations).operation(0))
         unsafe leave(handle)
         if let result { return result }
-      }
-      if count &- 2 <= 6, let operations = unsafe operations,
-        unsafe operateSeveral(identifier, operations, count: Int(count))
-      {
-        return 0
+      } else {
+        return unsafe operateSeveral(identifier, operations, count: count, timeout: timeout)
       }
     }
     return unsafe operateSlow(identifier, operations, count: count, timeout: timeout)
@@ -39,17 +36,23 @@ extension Namespace {
       && time.load(8, as: UInt64.self) < 1_000_000_000
   }
 
-  /// Two to eight operations the lock-free way.
+  /// Two to eight operations the lock-free way, if possible.
   @inline(never)
   private func operateSeveral(
-    _ identifier: Int32, _ operations: UnsafeMutableRawPointer, count: Int
-  ) -> Bool {
+    _ identifier: Int32, _ operations: UnsafeMutableRawPointer?, count: UInt,
+    timeout: UnsafeMutableRawPointer?
+  ) -> Int32 {
     // SAFETY: the pointer is asked about before it is used.
-    guard unsafe omega_readable(operations, 6 * count) != 0,
-      count <= limits.operationsPerCall, let handle = unsafe enter(identifier)
-    else { return false }
-    defer { unsafe leave(handle) }
-    return unsafe Namespace.fastMany(handle, ReadableBytes(address: operations), count: count) == 0
+    if count &- 2 <= 6, let operations = unsafe operations,
+      unsafe omega_readable(operations, 6 &* Int(count)) != 0,
+      Int(count) <= limits.operationsPerCall, let handle = unsafe enter(identifier)
+    {
+      let result = unsafe Namespace.fastMany(
+        handle, ReadableBytes(address: operations), count: Int(count))
+      unsafe leave(handle)
+      if result == .done { return 0 }
+    }
+    return unsafe operateSlow(identifier, operations, count: count, timeout: timeout)
   }
 
   /// The lock-free path of one operation; nil when it is not decided here.
@@ -117,8 +120,9 @@ extension Namespace {
       operation.amount != 0
     else { return nil }  // An operation of 0 makes an undo record even so.
     let member = unsafe Int(handle.pointee.member)
-    guard unsafe handle.pointee.set.isArmed(member) else { return nil }
     let image = unsafe handle.pointee.set.image
+    guard unsafe SemaphoreSet.isArmed(image, member: handle.pointee.set.layout.member(member))
+    else { return nil }
     let cell = SetLayout.headerByteCount &+ 64 &* operation.semaphore
     let result = unsafe SemaphoreSet.tryOperateUndo(
       image, cell: cell, amount: operation.amount, pid: pid, member: member)
@@ -148,42 +152,33 @@ extension Namespace {
     return outcome(result, operation)
   }
 
-  /// Several operations without the lock: 0 when all were done, nil when the lock's owner must decide.
+  /// Several operations without the lock; `.slow` when its owner must decide.
   @inline(__always)
   static func fastMany(
     _ handle: HandlePointer, _ operations: ReadableBytes, count: Int
-  ) -> Int32? {
-    // SAFETY: as in `fast`.
+  ) -> FastResult {
+    // SAFETY: as in `fast`; a claimed member's slot exists.
     let pid = unsafe omega_identity().pointee.pid
-    let set = unsafe handle.pointee.set
+    let image = unsafe handle.pointee.set.image
     guard
-      unsafe pid != 0 && handle.pointee.state == set.stateWord
+      unsafe pid != 0 && handle.pointee.state == image.loadTrusted(Header.state)
         && handle.pointee.generation == omega_credentials() && handle.pointee.memberPid == pid
-    else { return nil }
+    else { return .slow }
     let member = unsafe Int(handle.pointee.member)
-    let tid = unsafe omega_thread().pointee.tid
-    guard unsafe set.isArmed(member) && omega_thread().pointee.pid == pid else { return nil }
-    // Read once: another thread may change them, and the semaphores' numbers are checked here.
-    var copy = InlineArray<8, UInt64>(repeating: 0)
-    var alters = false
-    for index in 0..<count {
-      let operation = operations.operation(index)
-      if operation.semaphore >= set.layout.semaphoreCount { return nil }
-      if unsafe operation.usesUndo && handle.pointee.hasRecord == 0 { return nil }
-      if operation.amount != 0 { alters = true }
-      copy[index] = operation.bits
-    }
-    guard unsafe handle.pointee.granted & (alters ? Permissions.alter : Permissions.read) != 0
-    else { return nil }
-    guard unsafe beginAlone(handle) else { return nil }
-    let result = unsafe set.fastOperateMany(
-      LinuxCallOwner(omega_thread()), count: count, pid: pid, tid: tid, member: member
-    ) { Operation(bits: copy[$0]) }
+    guard
+      unsafe SemaphoreSet.isArmed(image, member: handle.pointee.set.layout.member(member))
+        && omega_thread().pointee.pid == pid
+    else { return .slow }
+    let caller = unsafe SeveralCaller(
+      image: image, descriptor: handle.pointee.set.layout.descriptor(member),
+      semaphoreCount: handle.pointee.set.layout.semaphoreCount, pid: pid,
+      tid: omega_thread().pointee.tid, member: member, granted: handle.pointee.granted,
+      record: handle.pointee.hasRecord)
+    guard unsafe beginAlone(handle) else { return .slow }
+    let result = unsafe SemaphoreSet.tryOperateMany(
+      LinuxCallOwner(omega_thread()), caller, count: count, operations)
     unsafe endAlone(handle)
-    guard result == .done else { return nil }
-    unsafe SemaphoreSet.noteTime(
-      set.image, cell: set.layout.cell(Operation(bits: copy[0]).semaphore), omega_seconds())
-    return 0
+    return result
   }
 
   /// Everything that the fast path leaves: errors, several operations, waiting.

@@ -60,7 +60,7 @@ struct WritableBytes {
   }
 }
 
-extension ReadableBytes {
+extension ReadableBytes: OperationList {
   /// The `struct sembuf` at an index.
   @inline(__always)
   func operation(_ index: Int) -> Operation {

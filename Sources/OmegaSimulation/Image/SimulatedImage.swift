@@ -82,6 +82,7 @@ public struct Image {
 extension Image {
   @unsafe public func loadTrusted(_ offset: Int) -> UInt64 { load(offset) }
   @unsafe public func storeTrusted(_ value: UInt64, _ offset: Int) { store(value, offset) }
+  @unsafe public func loadTrusted32(_ offset: Int) -> UInt32 { load32(offset) }
   @unsafe public func exchangeTrusted(_ old: UInt64, _ new: UInt64, _ offset: Int) -> Bool {
     exchange(old, new, offset)
   }

@@ -81,7 +81,7 @@ extension World {
     return try set.settledRead(host, semaphore: call.semaphore)
   }
 
-  private func operation(_ call: Call, _ index: Int) -> Operation {
+  fileprivate func operation(_ call: Call, _ index: Int) -> Operation {
     Operation(bits: stored(call.first + index))
   }
 
@@ -173,23 +173,19 @@ extension World {
     guard ObjectState.of(set.stateWord) == ObjectState.live, member >= 0, set.isArmed(member) else {
       return false
     }
-    for index in 0..<call.count {
-      let operation = operation(call, index)
-      if operation.semaphore >= layout.semaphoreCount { return false }
-      if operation.usesUndo && !state.processes[process].hasRecord { return false }
-    }
     if state.processes[process].undoBusy { return false }
     state.processes[process].undoBusy = true
-    let result = set.fastOperateMany(
-      SimulatedCallOwner(host: host), count: call.count, pid: host.pid, tid: host.tid,
-      member: member
-    ) { operation(call, $0) }
-    state.processes[process].undoBusy = false
-    guard result == .done else { return false }
+    let caller = SeveralCaller(
+      image: image, descriptor: layout.descriptor(member), semaphoreCount: layout.semaphoreCount,
+      pid: host.pid, tid: host.tid, member: member,
+      granted: Permissions.read | Permissions.alter,
+      record: state.processes[process].hasRecord ? 1 : 0)
     // SAFETY: simulated images check every offset.
-    unsafe SemaphoreSet.noteTime(
-      image, cell: layout.cell(operation(call, 0).semaphore), host.now())
-    return true
+    let result = unsafe SemaphoreSet.tryOperateMany(
+      SimulatedCallOwner(host: host), caller, count: call.count,
+      SimulatedList(world: self, call: call))
+    state.processes[process].undoBusy = false
+    return result == .done
   }
 
   /// What a thread reads of its process's handle, which other threads of it may change.
@@ -211,4 +207,11 @@ extension World {
     state.processes[process].member = slot
     if use == .undo { state.processes[process].hasRecord = true }
   }
+}
+
+private struct SimulatedList: OperationList {
+  let world: World
+  let call: Call
+
+  func operation(_ index: Int) -> Operation { world.operation(call, index) }
 }
