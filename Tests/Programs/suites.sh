@@ -106,6 +106,14 @@ test_x11() {
   OMEGA_EXPECTED_KINDS=shm check_program x11 "$here/x11/session" "$products/shm_image"
 }
 
+# An object of each kind made, listed and removed with util-linux alone.
+test_util_linux_objects() {
+  have lsipc || { skip 'util-linux-objects: lsipc is not installed'; return; }
+  # shellcheck disable=SC2086 # the kinds are words
+  OMEGA_EXPECTED_KINDS=$omega_kinds check_program util-linux-objects \
+    "$here/util-linux/objects" $omega_kinds
+}
+
 # stress_ng NAME CLASS OPERATIONS...: a class (sem-sysv, msg, shm-sysv) for two workers each.
 stress_ng() {
   local name=$1 log=$omega_scratch/stress-ng class count operations command=() done_all=1 told=
