@@ -9,33 +9,11 @@
 OMEGA_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 OMEGA_BUILD=$OMEGA_ROOT/build
 OMEGA_LIBRARY=${OMEGA_TEST_LIBRARY-$OMEGA_BUILD/lib/libomega-ipc.so}
+# The system calls that must not reach the kernel.
+OMEGA_IPC_CALLS=semget,semop,semtimedop,semctl,msgget,msgsnd,msgrcv,msgctl
+OMEGA_IPC_CALLS+=,shmget,shmat,shmdt,shmctl
 omega_passed=0 omega_failed=0 omega_skipped=0
 omega_scratch=
-
-# calls_of_kind KIND: the system calls of sem, msg or shm.
-calls_of_kind() {
-  case $1 in
-    sem) echo semget semop semtimedop semctl ;;
-    msg) echo msgget msgsnd msgrcv msgctl ;;
-    shm) echo shmget shmat shmdt shmctl ;;
-  esac
-}
-
-# The kinds whose calls the library under test has; all of them when there is none.
-omega_kinds=
-for kind in sem msg shm; do
-  if [[ ! -r $OMEGA_LIBRARY ]] || [[ $(nm -D --defined-only "$OMEGA_LIBRARY") == *" T ${kind}get"* ]]
-  then omega_kinds+=" $kind"; fi
-done
-library_covers() { [[ "$omega_kinds " == *" $1 "* ]]; }
-
-# The calls that must not reach the kernel, separated by $1.
-ipc_calls() {
-  local kind calls=
-  for kind in $omega_kinds; do calls+=" $(calls_of_kind "$kind")"; done
-  calls=${calls# }
-  printf '%s' "${calls// /$1}"
-}
 
 # --- results  ---
 
@@ -160,11 +138,12 @@ under_strace() {
     environment=(-E "OMEGA_IPC_NAMESPACE=$OMEGA_NAMESPACE"
       -E "LD_PRELOAD=${OMEGA_EXTRA_PRELOAD:+$OMEGA_EXTRA_PRELOAD:}$OMEGA_LIBRARY")
   fi
-  strace -f -qq -y -o "$log" -e "trace=$(ipc_calls ,),mmap,linkat" "${environment[@]}" "$@"
+  strace -f -qq -y -o "$log" -e "trace=$OMEGA_IPC_CALLS,mmap,linkat" "${environment[@]}" "$@"
 }
 
-# Number of IPC system calls in a log of under_strace.
-count_ipc_calls() { grep -cE "(^|[ ])($(ipc_calls '|'))\(" "$1" || true; }
+# The IPC system calls in a log of under_strace, and their number.
+ipc_calls_in() { grep -E "(^|[ ])(${OMEGA_IPC_CALLS//,/|})\(" "$1" || true; }
+count_ipc_calls() { ipc_calls_in "$1" | wc -l; }
 
 # Number of files of the selected namespace that a traced program mapped.
 count_namespace_mappings() { grep -cE "mmap\(.*<$OMEGA_NAMESPACE/[^>]*>.* = 0x" "$1" || true; }

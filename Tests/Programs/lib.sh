@@ -143,8 +143,8 @@ check_calls() {
   mappings=$(count_namespace_mappings "$log")
   if ((calls > 0)); then
     not_ok "$name: $calls IPC calls reached the kernel"
-    grep -E "(^|[ ])($(ipc_calls '|'))\(" "$log" | head -n 5 >"$log.some" || true
-    show_file "$log.some"
+    ipc_calls_in "$log" >"$log.some"
+    show_file "$log.some" 5
   elif ((mappings == 0)) || [[ -n $(kinds_not_made "$log") ]]; then
     not_ok "$name: $mappings mappings; no object was made of the kinds: $(kinds_not_made "$log")"
     show_file "$log.out" 5

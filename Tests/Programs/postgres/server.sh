@@ -46,7 +46,7 @@ is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # objects KIND: how many of sem, msg, shm exist where this mode's objects are.
 objects() {
-  if [[ $mode == kernel ]] || ! library_covers "$1"; then kernel_objects "$1"; else
+  if [[ $mode == kernel ]]; then kernel_objects "$1"; else
     find "$OMEGA_NAMESPACE" -regex ".*/$1\.[0-9]+" | wc -l
   fi
 }
