@@ -3,6 +3,8 @@
 
 #include <asm/stat.h>
 
+#include "omega_files.h"
+
 // --- /proc/PID/maps  ---
 
 static char *append(char *out, const char *text) {
@@ -21,14 +23,55 @@ static char *append_decimal(char *out, uint32_t number) {
   return out;
 }
 
+static long open_file(const char *path, long flags) {
+  return omega_call(omega_call_openat, -100, (long)path, flags | 0x80000 /* O_CLOEXEC */, 0, 0, 0);
+}
+
+static int fill(struct omega_mappings *walk) {
+  walk->at = 0;
+  walk->length =
+      omega_call(omega_call_read, walk->descriptor, (long)walk->text, sizeof walk->text, 0, 0, 0);
+  if (walk->length < 0) walk->length = 0;
+  return walk->length > 0;
+}
+
+// A thread that has ended shows no mappings, and the first one may have ended before others: those below
+// /proc/PID/task are tried. 0 when one was found.
+static int open_thread(struct omega_mappings *walk, const char *tasks) {
+  char names[512], path[72];
+  long directory = open_file(tasks, omega_open_directory), length;
+  if (directory < 0) return (int)directory;
+  int result = -3;
+  while (result != 0 && (length = omega_call(omega_call_getdents, directory, (long)names,
+                                             sizeof names, 0, 0, 0)) > 0) {
+    for (long at = 0; at < length && result != 0;) {
+      const char *record = names + at;
+      unsigned short size;
+      __builtin_memcpy(&size, record + 16, sizeof size);
+      at += size;
+      if (record[19] < '0' || record[19] > '9') continue;
+      append(append(append(append(path, tasks), "/"), record + 19), "/maps");
+      walk->descriptor = open_file(path, 0);
+      if (walk->descriptor < 0) continue;
+      if (fill(walk)) result = 0;
+      else omega_close_mappings(walk);
+    }
+  }
+  omega_call(omega_call_close, directory, 0, 0, 0, 0, 0);
+  return result;
+}
+
 int omega_open_mappings(struct omega_mappings *walk, uint32_t pid) {
   char path[40];
   char *end = append(path, "/proc/");
-  end = pid ? append_decimal(end, pid) : append(end, "self");
+  end = pid ? append_decimal(end, pid) : append(end, "thread-self");
   append(end, "/maps");
-  walk->descriptor = omega_call(omega_call_openat, -100, (long)path, 0x80000 /* O_CLOEXEC */, 0, 0, 0);
-  walk->length = walk->at = 0;
-  return walk->descriptor < 0 ? (int)walk->descriptor : 0;
+  walk->descriptor = open_file(path, 0);
+  if (walk->descriptor < 0) return (int)walk->descriptor;
+  if (fill(walk)) return 0;
+  omega_close_mappings(walk);
+  append(end, "/task");
+  return pid ? open_thread(walk, path) : -3;
 }
 
 void omega_close_mappings(struct omega_mappings *walk) {
@@ -36,12 +79,7 @@ void omega_close_mappings(struct omega_mappings *walk) {
 }
 
 static int next_byte(struct omega_mappings *walk) {
-  if (walk->at == walk->length) {
-    walk->at = 0;
-    walk->length =
-        omega_call(omega_call_read, walk->descriptor, (long)walk->text, sizeof walk->text, 0, 0, 0);
-    if (walk->length <= 0) return walk->length = 0, -1;
-  }
+  if (walk->at == walk->length && !fill(walk)) return -1;
   return (unsigned char)walk->text[walk->at++];
 }
 
@@ -128,15 +166,24 @@ static uint64_t field(const char *text, long length, const char *name) {
   return 0;
 }
 
-int omega_read_memory(uint64_t *all, uint64_t *available) {
-  char text[2048];
-  long descriptor = omega_call(omega_call_openat, -100, (long)"/proc/meminfo", 0x80000, 0, 0, 0);
-  if (descriptor < 0) return -1;
-  long length = omega_call(omega_call_read, descriptor, (long)text, sizeof text, 0, 0, 0);
+static long read_whole_meminfo(char *text, size_t size) {
+  long descriptor = open_file("/proc/meminfo", 0);
+  if (descriptor < 0) return 0;
+  long length = omega_call(omega_call_read, descriptor, (long)text, (long)size, 0, 0, 0);
   omega_call(omega_call_close, descriptor, 0, 0, 0, 0, 0);
-  *all = field(text, length, "MemTotal:") + field(text, length, "SwapTotal:");
-  *available = field(text, length, "MemAvailable:") + field(text, length, "SwapFree:");
-  return *all && *available ? 0 : -1;
+  return length;
+}
+
+static uint64_t read_meminfo(const char *name) {
+  char text[2048];
+  return field(text, read_whole_meminfo(text, sizeof text), name);
+}
+
+int64_t omega_available_memory(void) {
+  char text[2048];
+  long length = read_whole_meminfo(text, sizeof text);
+  uint64_t available = field(text, length, "MemAvailable:");
+  return available ? (int64_t)(available + field(text, length, "SwapFree:")) : -1;
 }
 
 static const char huge_pages[] = "/sys/kernel/mm/hugepages";
@@ -146,14 +193,17 @@ static int exists(const char *path) {
   return omega_call(omega_call_newfstatat, -100, (long)path, (long)&status, 0, 0, 0) == 0;
 }
 
-int omega_has_huge_pages(uint32_t log) {
+int64_t omega_huge_page_size(uint32_t log) {
   char path[64];
   if (!exists(huge_pages)) return -1;
-  if (log == 0) return 1;
+  if (log == 0) {
+    uint64_t usual = read_meminfo("Hugepagesize:");
+    return usual ? (int64_t)usual : -1;
+  }
   if (log < 10 || log > 40) return 0;
   char *end = append(append(path, huge_pages), "/hugepages-");
   append(append_decimal(end, 1u << (log - 10)), "kB");
-  return exists(path);
+  return exists(path) ? (int64_t)1 << log : 0;
 }
 
 int64_t omega_file_usage(const char *path) {

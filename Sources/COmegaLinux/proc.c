@@ -98,7 +98,7 @@ int omega_read_link(const char *path, uint64_t *numbers, int count) {
   int field = 0, digits = 0;
   numbers[0] = 0;
   for (long i = 0; i < length; i++) {
-    if (text[i] >= '0' && text[i] <= '9' && ++digits <= 18) {
+    if (text[i] >= '0' && text[i] <= '9' && ++digits <= 19) {
       numbers[field] = numbers[field] * 10 + (uint64_t)(text[i] - '0');
     } else if (text[i] == '.' && digits > 0 && ++field < count) {
       numbers[field] = 0;

@@ -398,7 +398,7 @@ void omega_path_file(char *out, const char *directory, const char *name)
     __attribute__((visibility("hidden")));
 // The directory of a user: /dev/shm/omega-ipc.UID.
 void omega_path_default(char *out, uint32_t uid) __attribute__((visibility("hidden")));
-// The text of our symbolic links: decimal numbers below 10^18 with dots between them. Reading gives
+// The text of our symbolic links: decimal numbers below 10^19 with dots between them. Reading gives
 // 0, or −1 when the link is not there or has another text.
 enum { omega_link_bytes = 192 };
 void omega_link_text(char *out, const uint64_t *numbers, int count)

@@ -52,7 +52,7 @@ struct omega_mapping {
   uintptr_t start, end;
   uint64_t offset, device, inode;
 };
-// A walk through /proc/PID/maps; pid 0 is the caller.
+// A walk through the mappings of a process, as long as any of its threads lives; pid 0 is the caller.
 struct omega_mappings {
   long descriptor, length, at;
   char text[1024];
@@ -78,13 +78,13 @@ int omega_is_mapping_of(uintptr_t address, size_t length, const void *_Nonnull p
 long omega_map_again(const void *_Nonnull page, size_t length)
     __attribute__((visibility("hidden")));
 
-// fchmodat(2), and bytes of memory and swap that there are at all and that are free.
+// fchmodat(2); and bytes of memory and swap that could be had, −1 when nobody knows.
 long omega_change_path_mode(const char *_Nonnull path, uint32_t mode)
     __attribute__((visibility("hidden")));
-int omega_read_memory(uint64_t *_Nonnull all, uint64_t *_Nonnull available)
-    __attribute__((visibility("hidden")));
-// Whether the machine knows huge pages of 2^log bytes; 0 for its default size, −1 for none at all.
-int omega_has_huge_pages(uint32_t log) __attribute__((visibility("hidden")));
+int64_t omega_available_memory(void) __attribute__((visibility("hidden")));
+// Bytes in a huge page of 2^log bytes, of the machine's usual size for 0; 0 for a size that it does not
+// know, −1 when it knows none at all.
+int64_t omega_huge_page_size(uint32_t log) __attribute__((visibility("hidden")));
 // Bytes that a file takes on its file system, or a negative errno.
 int64_t omega_file_usage(const char *_Nonnull path) __attribute__((visibility("hidden")));
 

@@ -88,48 +88,54 @@ struct AttachedMemory {
       omega_call_munmap, Int(bitPattern: address), byteCount, 0, 0, 0, 0)
   }
 
-  /// Unmaps what of it is still the segment's: a program may have unmapped parts itself, and something
+  /// Unmaps what of a piece is still the segment's: a program may have unmapped parts itself, and something
   /// else may stand there. False when nothing is left of it.
-  func unmap(_ segment: SharedSegment) -> Bool {
-    // SAFETY: the page is inside the image's mapping, and only compared.
+  static func unmap(_ piece: Attachment) -> Bool {
+    // SAFETY: the caller's piece has an entered handle. The page is inside the image's mapping, and only
+    // compared.
+    let segment = unsafe piece.handle.pointee.object
+    let memory = unsafe AttachedMemory(address: piece.start, byteCount: piece.byteCount)
     let page = unsafe segment.image.address(SegmentLayout.dataOffset)
-    if unsafe omega_is_mapping_of(address, byteCount, page) != 0 {
-      unmapAll()
+    if unsafe piece.start == piece.base
+      && omega_is_mapping_of(memory.address, memory.byteCount, page) != 0
+    {
+      memory.unmapAll()
       return true
     }
-    return unmapPieces(segment)
+    return unsafe unmapParts(piece, segment)
   }
 
   @inline(never)
-  private func unmapPieces(_ segment: SharedSegment) -> Bool {
+  private static func unmapParts(_ piece: Attachment, _ segment: SharedSegment) -> Bool {
     var own = omega_mapping()
     // SAFETY: the structures outlive the calls. What is unmapped are mappings of the segment's data that
     // stand where this attachment has put them, which is what shmdt unmaps.
     guard unsafe omega_find_mapping(segment.image.address(0), &own) == 0 else {
-      unmapAll()  // Without /proc nothing better is known.
+      // Without /proc nothing better is known.
+      unsafe AttachedMemory(address: piece.start, byteCount: piece.byteCount).unmapAll()
       return true
     }
     var found = false
-    while let piece = nextPiece(own) {
+    while let part = unsafe nextPart(piece, own) {
       found = true
       let result = omega_call(
-        omega_call_munmap, Int(bitPattern: piece.start), Int(piece.end - piece.start), 0, 0, 0, 0)
+        omega_call_munmap, Int(bitPattern: part.start), Int(part.end - part.start), 0, 0, 0, 0)
       if result != 0 { break }
     }
     return found
   }
 
-  /// The first mapping that is a piece of this attachment of the file that `own` maps.
-  private func nextPiece(_ own: omega_mapping) -> omega_mapping? {
+  /// The first mapping that is a part of the piece, of the file that `own` maps.
+  private static func nextPart(_ piece: Attachment, _ own: omega_mapping) -> omega_mapping? {
     var walk = omega_mappings()
     // SAFETY: as above.
     guard unsafe omega_open_mappings(&walk, 0) == 0 else { return nil }
     defer { unsafe omega_close_mappings(&walk) }
     var mapping = omega_mapping()
     while unsafe omega_next_mapping(&walk, &mapping) != 0 {
-      let distance = UInt64(mapping.start) &- UInt64(address)
-      if mapping.inode == own.inode && mapping.device == own.device
-        && mapping.start >= address && mapping.start < address + UInt(byteCount)
+      let distance = unsafe UInt64(mapping.start) &- UInt64(piece.base)
+      if unsafe mapping.inode == own.inode && mapping.device == own.device
+        && mapping.start >= piece.start && mapping.start < piece.end
         && mapping.offset == UInt64(SegmentLayout.dataOffset) + distance
       {
         return mapping

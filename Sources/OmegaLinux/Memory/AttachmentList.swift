@@ -1,17 +1,22 @@
 import COmegaLinux
 import OmegaEngine
 
-/// One attachment of this process.
+/// One attachment of this process; or a piece of one, parts of which were covered by SHM_REMAP. As in the
+/// kernel, whose mappings are the pieces, each of them counts.
 @unsafe
 struct Attachment {
-  /// Where it begins; 0 for a free entry. Stored last and cleared first.
-  var address: UInt = 0
-  var byteCount = 0
-  /// Entered for as long as the entry is used.
-  var handle: ObjectHandle<SharedSegment>?
-  var namespace: UnsafeMutablePointer<NamespaceState>?
-  /// Later ones have higher numbers: of two at one address the later is the visible one.
-  var number: UInt64 = 0
+  /// What `shmat` returned.
+  var base: UInt
+  /// Where the piece begins, and its size.
+  var start: UInt
+  var byteCount: Int
+  /// Entered for as long as the piece lasts.
+  var handle: ObjectHandle<SharedSegment>
+  var namespace: Namespace
+  /// The same for all pieces of an attachment.
+  var number: UInt64
+
+  var end: UInt { unsafe start + UInt(byteCount) }
 }
 
 /// What memory this process has attached, in memory of its own. A child inherits it with the memory.
@@ -59,77 +64,74 @@ struct AttachmentList {
 
   private init(head: UnsafeMutablePointer<Head>) { unsafe self.head = head }
 
-  // SAFETY: for what follows: inside the list's memory, under its lock.
-  private func entry(_ index: Int) -> UnsafeMutablePointer<Attachment> {
+  // SAFETY: for what follows: inside the list's memory, under its lock. Fresh memory is a free entry.
+  private func entry(_ index: Int) -> UnsafeMutablePointer<Attachment?> {
     let first = unsafe UnsafeMutableRawPointer(head) + AttachmentList.headBytes
-    return unsafe first.assumingMemoryBound(to: Attachment.self) + index
+    return unsafe first.assumingMemoryBound(to: Attachment?.self) + index
   }
-
-  var isEmpty: Bool { unsafe head.pointee.inUse == 0 }
 
   var pid: UInt32 {
     get { unsafe head.pointee.pid }
     nonmutating set { unsafe head.pointee.pid = newValue }
   }
 
-  /// A free entry's index; ENOMEM when there is none.
-  func reserve() throws(Errno) -> Int {
-    let high = unsafe head.pointee.high
-    if unsafe head.pointee.inUse < high {
-      for index in 0..<high where unsafe entry(index).pointee.address == 0 { return index }
-    }
-    guard high < AttachmentList.capacity else { throw .noMemory }
-    return high
+  /// Throws ENOMEM unless there is room for another.
+  func ensureRoom() throws(Errno) {
+    if unsafe head.pointee.inUse >= AttachmentList.capacity { throw .noMemory }
   }
 
-  func add(
-    at index: Int, address: UInt, byteCount: Int, _ handle: ObjectHandle<SharedSegment>,
-    _ namespace: Namespace
-  ) {
-    let entry = unsafe entry(index)
-    let number = unsafe head.pointee.number + 1
-    unsafe head.pointee.number = number
-    unsafe entry.pointee.byteCount = byteCount
-    unsafe entry.pointee.handle = handle
-    unsafe entry.pointee.namespace = namespace.state
-    unsafe entry.pointee.number = number
-    unsafe handle.pointee.attachments += 1
+  /// The number of the next attachment.
+  func nextNumber() -> UInt64 {
+    unsafe head.pointee.number += 1
+    return unsafe head.pointee.number
+  }
+
+  /// Without room the piece is lost: it stays mapped, and counted until the process ends.
+  func add(_ attachment: Attachment) {
+    var index = unsafe head.pointee.high
+    if unsafe head.pointee.inUse < index {
+      index = 0
+      while unsafe entry(index).pointee != nil { index += 1 }
+    }
+    guard index < AttachmentList.capacity else { return }
+    unsafe attachment.handle.pointee.attachments += 1
     unsafe head.pointee.inUse += 1
+    unsafe entry(index).pointee = attachment
     unsafe head.pointee.high = max(head.pointee.high, index + 1)
-    unsafe entry.pointee.address = address
   }
 
   func remove(at index: Int) {
-    let entry = unsafe entry(index)
-    guard unsafe entry.pointee.address != 0 else { return }
-    unsafe entry.pointee.address = 0
-    if let handle = unsafe entry.pointee.handle { unsafe handle.pointee.attachments -= 1 }
+    guard let old = unsafe entry(index).pointee else { return }
+    unsafe entry(index).pointee = nil
+    unsafe old.handle.pointee.attachments -= 1
     unsafe head.pointee.inUse -= 1
     var high = unsafe head.pointee.high
-    while unsafe high > 0 && self.entry(high - 1).pointee.address == 0 { high -= 1 }
+    while unsafe high > 0 && entry(high - 1).pointee == nil { high -= 1 }
     unsafe head.pointee.high = high
   }
 
-  /// The latest attachment that begins at an address.
-  func find(_ address: UInt) -> Int? {
-    var found: Int?
-    var number: UInt64 = 0
-    for index in 0..<(unsafe head.pointee.high)
-    where unsafe entry(index).pointee.address == address && entry(index).pointee.number > number {
-      found = index
-      number = unsafe entry(index).pointee.number
+  func change(at index: Int, to attachment: Attachment) {
+    unsafe entry(index).pointee = attachment
+  }
+
+  /// The number of the attachment that `shmdt` takes for an address: of those made there the one whose
+  /// first piece stands lowest (ksys_shmdt in ipc/shm.c).
+  func number(at base: UInt) -> UInt64? {
+    var found: UInt64?
+    var lowest = UInt.max
+    unsafe visit { _, piece in
+      if unsafe piece.base == base && piece.start < lowest {
+        found = unsafe piece.number
+        lowest = unsafe piece.start
+      }
     }
-    return address == 0 ? nil : found
+    return found
   }
 
-  subscript(index: Int) -> Attachment {
-    get { unsafe entry(index).pointee }
-  }
-
-  /// Calls `body` with the index and the attachment of every entry in use; it may remove them.
+  /// Calls `body` with the index and the value of every piece; it may remove, change and add some.
   func visit(_ body: (Int, Attachment) -> Void) {
-    for index in 0..<(unsafe head.pointee.high) where unsafe entry(index).pointee.address != 0 {
-      unsafe body(index, entry(index).pointee)
+    for index in 0..<(unsafe head.pointee.high) {
+      if let piece = unsafe entry(index).pointee { unsafe body(index, piece) }
     }
   }
 }

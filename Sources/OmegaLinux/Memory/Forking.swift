@@ -20,9 +20,10 @@ extension Namespace {
     let host = LinuxHost()
     guard omega_begin_fork(host.tid) != 0, let list = AttachmentList.ofProcess else { return }
     countInherited(list, host)
-    unsafe list.visit { _, entry in
+    unsafe list.visit { _, piece in
       // SAFETY: an entry in use, under the lock; its handle is entered.
-      guard let handle = unsafe entry.handle, unsafe handle.pointee.reserved < 0 else { return }
+      let handle = unsafe piece.handle
+      guard unsafe handle.pointee.reserved < 0 else { return }
       let slot = unsafe handle.pointee.object.reserveForChild(
         host, attachments: Int(handle.pointee.attachments))
       unsafe handle.pointee.reserved = Int32(slot ?? -1)
@@ -66,34 +67,32 @@ extension Namespace {
       _ = unsafe omega_read_stat(child, &stat)
       name = (child, stat.start_time)
     }
-    unsafe list.visit { _, entry in
+    unsafe list.visit { _, piece in
       // SAFETY: an entry in use, under the lock; its handle is entered.
-      guard let handle = unsafe entry.handle, let state = unsafe entry.namespace,
-        unsafe handle.pointee.reserved >= 0
-      else { return }
+      let handle = unsafe piece.handle
+      guard unsafe handle.pointee.reserved >= 0 else { return }
       let fate = unsafe handle.pointee.object.nameChild(
         host, reserved: Int(handle.pointee.reserved), child: name)
       unsafe handle.pointee.reserved = -1
-      if fate == .ends { unsafe Namespace(state).endIfLeft(handle) }
+      if fate == .ends { unsafe piece.namespace.endIfLeft(handle) }
     }
     omega_end_fork()
   }
 
   private static func forgetReserved(_ list: AttachmentList) {
     // SAFETY: an entry in use, under the lock.
-    unsafe list.visit { _, entry in unsafe entry.handle?.pointee.reserved = -1 }
+    unsafe list.visit { _, piece in unsafe piece.handle.pointee.reserved = -1 }
   }
 
   /// Counts what a child has inherited, the first time that it comes here.
   static func countInherited(_ list: AttachmentList, _ host: LinuxHost) {
     if list.pid == host.pid { return }
     list.pid = host.pid
-    unsafe list.visit { _, entry in
+    unsafe list.visit { _, piece in
       // SAFETY: an entry in use, in a child that nobody else runs in yet or under the lock; its handle is
       // entered.
-      guard let handle = unsafe entry.handle, unsafe handle.pointee.memberPid != host.pid else {
-        return
-      }
+      let handle = unsafe piece.handle
+      guard unsafe handle.pointee.memberPid != host.pid else { return }
       let slot = unsafe handle.pointee.object.takeOver(
         host, reserved: Int(handle.pointee.reserved), parent: handle.pointee.memberPid,
         attachments: Int(handle.pointee.attachments))
@@ -110,14 +109,14 @@ extension Namespace {
     defer { omega_unlock_attachments(lock) }
     guard let list = AttachmentList.ofProcess else { return }
     countInherited(list, host)
-    unsafe list.visit { _, entry in
+    unsafe list.visit { _, piece in
       // SAFETY: an entry in use, under the lock; its handle is entered.
-      guard let handle = unsafe entry.handle, let state = unsafe entry.namespace,
-        unsafe handle.pointee.object.isDoomed && handle.pointee.memberPid == host.pid
+      let handle = unsafe piece.handle
+      guard unsafe handle.pointee.object.isDoomed && handle.pointee.memberPid == host.pid
       else { return }
       let slot = Int(unsafe handle.pointee.member)
       if (try? unsafe handle.pointee.object.leave(host, slot: slot)) == .ends {
-        unsafe Namespace(state).endIfLeft(handle)
+        unsafe piece.namespace.endIfLeft(handle)
       }
     }
   }

@@ -43,10 +43,10 @@ extension Namespace {
     let list = try AttachmentList.make()
     Namespace.followForks()
     Namespace.countInherited(list, host)
-    let place = try list.reserve()
+    try list.ensureRoom()
     let memory = try unsafe AttachedMemory.map(self, handle, wish)
     do throws(Errno) {
-      try unsafe count(handle, host)
+      try unsafe Namespace.count(handle, host)
     } catch {
       memory.unmapAll()
       if error != .identifierRemoved { throw error }
@@ -54,14 +54,17 @@ extension Namespace {
       unsafe endIfLeft(handle)
       throw .invalid
     }
-    if wish.replaces { Namespace.forgetReplaced(list, memory, host) }
-    unsafe list.add(
-      at: place, address: memory.address, byteCount: memory.byteCount, handle, self)
+    let number = list.nextNumber()
+    let piece = unsafe Attachment(
+      base: memory.address, start: memory.address, byteCount: memory.byteCount, handle: handle,
+      namespace: self, number: number)
+    unsafe list.add(piece)
+    if wish.replaces { unsafe Namespace.cover(list, piece, host) }
     return memory.address
   }
 
   /// Counts an attachment in the segment.
-  private func count(
+  private static func count(
     _ handle: ObjectHandle<SharedSegment>, _ host: LinuxHost
   ) throws(Errno) {
     // SAFETY: the handle is entered; its words of membership change under the lock of attachments.
@@ -69,7 +72,7 @@ extension Namespace {
     let isOurs = unsafe handle.pointee.memberPid == host.pid
     let known = isOurs ? Int(unsafe handle.pointee.member) : -1
     let slot = try segment.attach(host, known: known)
-    unsafe Namespace.remember(handle, slot: slot, host)
+    unsafe remember(handle, slot: slot, host)
   }
 
   static func remember(
@@ -80,22 +83,50 @@ extension Namespace {
     if !isKnown { unsafe handle.pointee.armedBy = 0 }
     unsafe handle.pointee.member = Int32(slot)
     unsafe handle.pointee.memberPid = host.pid
-    if unsafe handle.pointee.object.isArmed(slot, by: host.tid) {
+    if unsafe slot >= 0 && handle.pointee.object.isArmed(slot, by: host.tid) {
       unsafe handle.pointee.armedBy = host.tid
     }
   }
 
-  /// Attachments that SHM_REMAP has covered wholly are detached.
-  private static func forgetReplaced(
-    _ list: AttachmentList, _ memory: AttachedMemory, _ host: LinuxHost
-  ) {
-    unsafe list.visit { index, entry in
+  // MARK: Covering
+
+  /// SHM_REMAP has put `new` over pieces of others, which the kernel cuts as munmap does: it counts the
+  /// rests, then takes away what was cut out.
+  private static func cover(_ list: AttachmentList, _ new: Attachment, _ host: LinuxHost) {
+    unsafe list.visit { index, piece in
       // SAFETY: an entry in use, under the lock.
-      let isCovered =
-        unsafe entry.address >= memory.address
-        && entry.address + UInt(entry.byteCount) <= memory.address + UInt(memory.byteCount)
-      if isCovered { unsafe detach(list, index, entry, host) }
+      guard unsafe piece.number != new.number, unsafe piece.start < new.end,
+        unsafe new.start < piece.end
+      else { return }
+      unsafe cut(list, index, piece, from: new.start, to: new.end, host)
     }
+  }
+
+  private static func cut(
+    _ list: AttachmentList, _ index: Int, _ piece: Attachment, from: UInt, to: UInt,
+    _ host: LinuxHost
+  ) {
+    // SAFETY: as above; the handle of a rest is entered once more.
+    let before = unsafe from > piece.start ? Int(from - piece.start) : 0
+    let behind = unsafe piece.end > to ? Int(piece.end - to) : 0
+    if before == 0 && behind == 0 { return unsafe detach(list, index, piece, host) }
+    var rest = unsafe piece
+    if before > 0 {
+      unsafe rest.byteCount = before
+    } else {
+      unsafe rest.start = to
+      unsafe rest.byteCount = behind
+    }
+    unsafe list.change(at: index, to: rest)
+    try? unsafe count(piece.handle, host)
+    if before > 0 && behind > 0 {
+      unsafe rest.start = to
+      unsafe rest.byteCount = behind
+      unsafe Handle<SharedSegment>.addUser(rest.handle, 1)
+      unsafe list.add(rest)
+      try? unsafe count(piece.handle, host)
+    }
+    unsafe uncount(piece, host)
   }
 
   // MARK: Detaching
@@ -105,30 +136,38 @@ extension Namespace {
     let host = LinuxHost()
     let lock = omega_lock_attachments(host.tid)
     defer { omega_unlock_attachments(lock) }
-    guard let list = AttachmentList.ofProcess, let index = list.find(address) else { return -22 }
+    guard let list = AttachmentList.ofProcess, let number = list.number(at: address) else {
+      return -22
+    }
     countInherited(list, host)
-    // SAFETY: an entry in use, under the lock; its handle is entered.
-    let entry = unsafe list[index]
-    guard let handle = unsafe entry.handle else { return -22 }
-    let memory = AttachedMemory(address: address, byteCount: unsafe entry.byteCount)
-    let isUnmapped = memory.unmap(unsafe handle.pointee.object)
-    unsafe detach(list, index, entry, host)
+    var isUnmapped = false
+    unsafe list.visit { index, piece in
+      guard unsafe piece.number == number else { return }
+      // SAFETY: an entry in use, under the lock; its handle is entered.
+      if unsafe AttachedMemory.unmap(piece) { isUnmapped = true }
+      unsafe detach(list, index, piece, host)
+    }
     // Nothing was left of it: the kernel had detached it then.
     return isUnmapped ? 0 : -22
   }
 
-  /// Takes an attachment out of the list and the segment.
+  /// Takes a piece out of the list and the segment.
   private static func detach(
-    _ list: AttachmentList, _ index: Int, _ entry: Attachment, _ host: LinuxHost
+    _ list: AttachmentList, _ index: Int, _ piece: Attachment, _ host: LinuxHost
   ) {
     // SAFETY: an entry in use, under the lock; its handle is entered until here.
-    guard let handle = unsafe entry.handle, let state = unsafe entry.namespace else { return }
-    let namespace = unsafe Namespace(state)
     list.remove(at: index)
+    unsafe uncount(piece, host)
+    unsafe piece.namespace.leave(piece.handle)
+  }
+
+  /// Counts an attachment less in the segment, which may end with it.
+  private static func uncount(_ piece: Attachment, _ host: LinuxHost) {
+    // SAFETY: as above.
+    let handle = unsafe piece.handle
     let slot = unsafe handle.pointee.memberPid == host.pid ? Int(handle.pointee.member) : -1
     if (try? unsafe handle.pointee.object.detach(host, slot: slot)) == .ends {
-      unsafe namespace.endIfLeft(handle)
+      unsafe piece.namespace.endIfLeft(handle)
     }
-    unsafe namespace.leave(handle)
   }
 }

@@ -89,23 +89,13 @@ extension Namespace {
     if !credentials.mayLockMemory {
       guard segment.permissions.isOwned(by: credentials.euid) else { throw .notPermitted }
       if flags != 0 {
-        let most = Namespace.lockableBytes
+        let most = Credentials.lockableBytes
         if most == 0 { throw .notPermitted }
         if UInt64(segment.layout.mappedByteCount) > most { throw .noMemory }
       }
     }
     try unsafe there(handle) { () throws(Errno) in try segment.setLocked(LinuxHost(), flags) }
     return 0
-  }
-
-  /// RLIMIT_MEMLOCK.
-  private static var lockableBytes: UInt64 {
-    var limit: (soft: UInt64, hard: UInt64) = (0, 0)
-    // SAFETY: prlimit fills two 64-bit words.
-    _ = unsafe withUnsafeMutablePointer(to: &limit) { limit in
-      omega_call(omega_call_prlimit, 0, 8, 0, Int(bitPattern: limit), 0, 0)
-    }
-    return limit.soft
   }
 
   /// Runs `body`; where it finds the segment marked for removal and left by all, takes its names away and

@@ -27,14 +27,14 @@ extension Namespace {
       try checkSegmentLimits(adding: pages)
       if byteCount > UInt(Int.max) { throw .invalid }
       if size > SegmentLayout.highestByteCount { throw .noMemory }
-      try checkHugePages(flags)
+      try checkHugePages(flags, size)
       return try createSegment(key, size, flags)
     } catch  where error == .noSpace || error == .noMemory {
       // Perhaps the dead still hold what is missing.
       sweep(.now)
       try checkSegmentLimits(adding: pages)
       if size > SegmentLayout.highestByteCount { throw .noMemory }
-      try checkHugePages(flags)
+      try checkHugePages(flags, size)
       return try createSegment(key, size, flags)
     }
   }
@@ -52,13 +52,20 @@ extension Namespace {
   }
 
   /// SHM_HUGETLB: segments have no huge pages, so it is what Linux says when none is free: ENOMEM, or EINVAL
-  /// for a size that the machine does not know.
-  private func checkHugePages(_ flags: Int32) throws(Errno) {
+  /// for a size that the machine does not know. With SHM_NORESERVE Linux does not look for them yet: such a
+  /// segment has ordinary pages.
+  private func checkHugePages(_ flags: Int32, _ size: Int) throws(Errno) {
     if flags & SegmentCallFlag.hugePages == 0 { return }
-    switch omega_has_huge_pages(UInt32(bitPattern: flags) >> 26 & 0x3F) {
-    case 0: throw .invalid
-    case 1: throw Credentials().mayLockMemory ? .noMemory : .notPermitted
-    default: throw .notImplemented
+    let pageByteCount = Int(omega_huge_page_size(UInt32(bitPattern: flags) >> 26 & 0x3F))
+    if pageByteCount < 0 { throw .notImplemented }
+    if pageByteCount == 0 { throw .invalid }
+    let pages = size / pageByteCount + (size % pageByteCount == 0 ? 0 : 1)
+    let (byteCount, isTooLarge) = pages.multipliedReportingOverflow(by: pageByteCount)
+    if !Credentials().mayLockMemory
+      && (isTooLarge || UInt64(byteCount) > Credentials.lockableBytes)
+    {
+      throw .notPermitted
     }
+    if flags & SegmentCallFlag.noReserve == 0 { throw .noMemory }
   }
 }

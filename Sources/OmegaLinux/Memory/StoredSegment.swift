@@ -32,10 +32,7 @@ extension SharedSegment: StoredObject {
   /// Claiming more than there is would end other processes before it failed.
   private static func mayClaim(_ byteCount: Int) -> Bool {
     if byteCount < 16 << 20 { return true }
-    var all: UInt64 = 0
-    var available: UInt64 = 0
-    // SAFETY: two words that outlive the call.
-    guard unsafe omega_read_memory(&all, &available) == 0 else { return true }
-    return UInt64(byteCount) < available
+    let available = omega_available_memory()
+    return available < 0 || byteCount < available
   }
 }

@@ -23,6 +23,16 @@ struct Credentials {
   /// CAP_IPC_LOCK: may lock memory without a limit.
   var mayLockMemory: Bool { Credentials.effectiveCapabilities() & 1 << 14 != 0 }
 
+  /// RLIMIT_MEMLOCK: what others may lock.
+  static var lockableBytes: UInt64 {
+    var limit: (soft: UInt64, hard: UInt64) = (0, 0)
+    // SAFETY: prlimit fills two 64-bit words.
+    _ = unsafe withUnsafeMutablePointer(to: &limit) { limit in
+      omega_call(omega_call_prlimit, 0, 8, 0, Int(bitPattern: limit), 0, 0)
+    }
+    return limit.soft
+  }
+
   /// The effective group or a supplementary one.
   func isInGroup(_ group: UInt32) -> Bool {
     if group == egid { return true }
