@@ -128,12 +128,15 @@ COMMON_OBJECTS := $(E)/OmegaEngine.o $(E)/OmegaLinux.o $(call c_objects,COmegaLi
 DROPIN_OBJECTS := $(COMMON_OBJECTS) $(E)/OmegaDropIn.o $(call c_objects,OmegaDropIn)
 CABI_OBJECTS := $(COMMON_OBJECTS) $(E)/OmegaCABI.o $(call c_objects,OmegaCABI)
 
+# Without symbols nobody needs; `make STRIP=` keeps them, for perf and gdb.
+STRIP ?= -Wl,-s
+
 # The version script is a matter of safety: Embedded Swift emits weak swift_retain, swift_release
 # and so on, which would replace the real runtime's in a Swift program.
 LINK = $(CLANG) -target $(TRIPLE) -shared -Wl,-soname,$(@F) \
   -Wl,--version-script=$(filter %.map,$^) \
   -Wl,--gc-sections -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack \
-  -Wl,--no-undefined -Wl,--as-needed -Wl,--hash-style=gnu -o $@ $(filter %.o,$^)
+  -Wl,--no-undefined -Wl,--as-needed -Wl,--hash-style=gnu $(STRIP) -o $@ $(filter %.o,$^)
 
 $(DROPIN): $(DROPIN_OBJECTS) Sources/OmegaDropIn/exports.map Makefile
 	@echo 'link      $@'

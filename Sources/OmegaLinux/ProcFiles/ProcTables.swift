@@ -68,12 +68,14 @@ extension Namespace {
 
 extension ProcText {
   /// The columns with which every line begins.
+  @inline(never)
   mutating func addObject(_ key: Int32, _ identifier: Int32, _ permissions: Permissions) {
     add(Int(key), width: 10)
     add(UInt(clamping: identifier), width: 11)
     add(UInt(permissions.mode), width: 6, radix: 8)
   }
 
+  @inline(never)
   mutating func addOwners(_ permissions: Permissions) {
     add(UInt(permissions.uid), width: 6)
     add(UInt(permissions.gid), width: 6)

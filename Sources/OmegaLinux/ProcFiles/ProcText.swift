@@ -29,6 +29,7 @@ struct ProcText: ~Copyable {
 
   mutating func fail(_ error: Errno) { failure = -Int(error.rawValue) }
 
+  @inline(never)
   mutating func add(_ text: StaticString) {
     // SAFETY: inside the static string.
     for index in 0..<text.utf8CodeUnitCount { unsafe add(byte: text.utf8Start[index]) }
@@ -48,6 +49,7 @@ struct ProcText: ~Copyable {
     add("\n")
   }
 
+  @inline(never)
   private mutating func add(_ number: UInt, sign: Int, width: Int, radix: UInt) {
     var digits = 1
     var power: UInt = 1
@@ -63,6 +65,7 @@ struct ProcText: ~Copyable {
     }
   }
 
+  @inline(never)
   private mutating func add(byte: UInt8) {
     if count == ProcText.capacity { flush() }
     // SAFETY: below the capacity.
@@ -70,6 +73,7 @@ struct ProcText: ~Copyable {
     count += 1
   }
 
+  @inline(never)
   private mutating func flush() {
     defer { count = 0 }
     if failure != 0 { return }

@@ -21,7 +21,7 @@ extension Namespace {
     return unsafe beginAlone(handle) ? pid : nil
   }
 
-  @inline(__always)
+  @inline(never)
   static func fastSend(
     _ handle: ObjectHandle<MessageQueue>, _ message: ReadableBytes, size: Int, flags: Int32
   ) -> Int32? {
@@ -65,7 +65,7 @@ extension Namespace {
     }
   }
 
-  @inline(__always)
+  @inline(never)
   static func fastReceive(
     _ handle: ObjectHandle<MessageQueue>, _ output: inout MessageOutput,
     _ request: MessageRequest, flags: Int32
