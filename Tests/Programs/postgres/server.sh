@@ -34,6 +34,9 @@ write_settings() {
     'shared_buffers = 128MB' 'fsync = off' 'max_wal_size = 4GB'
 }
 
+# Processor time, in ticks, of the postmaster's children that have ended.
+children_ticks() { sed 's/.*) //' "/proc/$(postmaster_pid)/stat" | awk '{ print $14 + $15 }'; }
+
 # wait_until SECONDS COMMAND...: polls; the limit is a watchdog only.
 wait_until() {
   local turn limit=$(($1 * 10))
