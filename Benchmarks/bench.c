@@ -101,6 +101,10 @@ int main(int count, char **arguments) {
   else if (strcmp(name, "idle") == 0) measure_idle();
   else if (strcmp(name, "death") == 0) measure_death(atol(argument));
   else if (strcmp(name, "start") == 0) measure_start(argument, 500);
+  else if (strcmp(name, "message") == 0) measure_message_pair(atol(argument));
+  else if (strcmp(name, "message-typed") == 0) measure_message_typed(atol(argument));
+  else if (strcmp(name, "message-ping-pong") == 0) measure_message_ping_pong();
+  else if (strcmp(name, "message-stream") == 0) measure_message_stream();
   else measure_single(name);
   return 0;
 }

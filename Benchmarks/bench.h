@@ -82,6 +82,10 @@ void measure_disjoint(void);
 void measure_ping_pong(int same_cpu);
 void measure_idle(void);
 void measure_death(long deaths);
+void measure_message_pair(long size);
+void measure_message_typed(long others);
+void measure_message_ping_pong(void);
+void measure_message_stream(void);
 void measure_start(const char *library, long starts);
 
 #endif

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-# name of the figure, arguments of semaphore-bench, words, wanted ratio (issue 3), part of the
+# name of the figure, arguments of semaphore-bench, words, wanted ratio (issues 3 and 4), part of the
 # README table
 MEASUREMENTS = [
     ("one", ["one"], "one operation, uncontended", 35, 1),
@@ -47,6 +47,19 @@ MEASUREMENTS = [
         1,
     ),
     ("create", ["create"], "create and remove a set", 0.05, 1),
+    ("message-8", ["message", "8"], "send and receive 8 bytes", 12, 1),
+    ("message-64", ["message", "64"], "send and receive 64 bytes", 12, 1),
+    ("message-1024", ["message", "1024"], "send and receive 1 KiB", 10, 1),
+    ("message-8192", ["message", "8192"], "send and receive 8 KiB", 5, 1),
+    (
+        "message-typed-1000",
+        ["message-typed", "1000"],
+        "the same with 8 bytes, of a type behind 1,000 other messages",
+        25,
+        1,
+    ),
+    ("message-ping-pong", ["message-ping-pong"], "ping-pong of messages, two cores", 8, 1),
+    ("message-stream", ["message-stream"], "stream of 64-byte messages, two processes", 5, 1),
 ]
 
 

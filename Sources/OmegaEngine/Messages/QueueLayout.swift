@@ -126,4 +126,5 @@ extension Waiter {
   static var flags: Int { 112 }  // of msgrcv; the low 32 bits
   static var capacity: Int { 120 }  // bytes of the receiver's buffer
   static var isSender: Int { 128 }
+  static var state: Int { 136 }  // `Header.state` for which a sender was authorized
 }

@@ -33,7 +33,7 @@ extension MessageQueue {
     return .done
   }
 
-  /// MSG_COPY: the message at a position, which stays. Throws ENOMSG, E2BIG or EIDRM.
+  /// MSG_COPY: the message at a position, which stays. Throws ENOMSG, E2BIG, EINVAL or EIDRM.
   public func peek<H: Host>(
     _ host: H, position: Int64, request: MessageRequest,
     copy: (Int64, ImageBytes) -> Void
@@ -47,7 +47,9 @@ extension MessageQueue {
     guard cell != 0 else { throw .noMessage }
     let size = size(cell)
     if size > request.capacity && !request.cuts { throw .argumentListTooLong }
-    try copyOut(cell, min(size, request.capacity), copy)
+    // Linux does not cut a copy, whatever MSG_NOERROR says (copy_msg in ipc/msgutil.c).
+    if size > request.capacity { throw .invalid }
+    try copyOut(cell, size, copy)
   }
 
   /// What was handed over to the sleeper in `slot`, whose call has succeeded. Then `release` it.

@@ -117,6 +117,7 @@ extension Section where Object == MessageQueue {
     }
     prepareWaiter(slot, pid: host.pid, member: member, sequence: sequence)
     image.store(1, frame.waiter(slot) + Waiter.isSender)
+    image.store(object.stateWord, frame.waiter(slot) + Waiter.state)
     write(UInt64(cell), frame.waiter(slot) + Waiter.cell)
     enqueue(slot, queue: Header.senders, sequence: sequence)
     commit()

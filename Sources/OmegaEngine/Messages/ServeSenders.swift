@@ -28,6 +28,11 @@ extension Section where Object == MessageQueue {
         commit()
         continue
       }
+      if image.load(waiter + Waiter.state) != object.stateWord {
+        // Permissions have changed: Linux asks again whenever it wakes a sender.
+        complete(sender, .restart)
+        continue
+      }
       let pid = queue.waiterOwner(sender).pid
       refuseTooSmall(type: queue.type(cell), size: size)
       write(0, waiter + Waiter.cell)

@@ -146,7 +146,8 @@ public struct LinuxHost: Host {
       omega_restore_signals(mask)
     }
     if !mustLook {
-      let until = min(deadline.nanoseconds, now + 4 * LinuxHost.insurance)
+      // Long: a signal handled between two waits does not end the call.
+      let until = min(deadline.nanoseconds, now + 120 * LinuxHost.insurance)
       return reason(waitOnOne(image, offset, expected, until: until), deadline)
     }
     let step = watch.mayMissDeath ? LinuxHost.lookInterval * 4 : LinuxHost.insurance
