@@ -9,13 +9,19 @@ extension IPCError {
       )
     case .noEntry: return missing
     case .interrupted: return ("a signal handler ran while it waited", "call again")
-    case .tooManyOperations:
-      return ("too many operations in one call", "use several calls, or raise the limit (SEMOPM)")
+    case .tooManyOperations: return tooMuch
     case .wouldBlock:
+      if action == .send { return ("there is no room in it now", nil) }
       return ("the value does not allow it now and the time is up", nil)
+    case .noMessage: return ("there is no such message", "wait for one, or ask for another type")
+    case .badMessage:
+      return (
+        "the message had fewer bytes than the value, and is gone",
+        "agree on the type with its sender, or receive bytes"
+      )
     case .noMemory:
       return (
-        "no memory, or too many processes use the set",
+        "no memory, or too many processes use the \(noun)",
         "look at the free space and at `omega doctor`"
       )
     case .accessDenied: return denied
@@ -32,9 +38,27 @@ extension IPCError {
     case .outOfRange:
       return ("a value or an adjustment would leave its range", "keep values within 0…32767")
     case .removed:
-      return ("the set was removed", "create or open it again")
+      return ("the \(noun) was removed", "create or open it again")
     default:
       return ("the system refused", nil)
+    }
+  }
+
+  /// What the object is, in short.
+  private var noun: String { kind.shortNoun }
+
+  private var kind: ObjectKind {
+    switch object {
+    case .key(_, let kind, _), .new(let kind, _), .object(let kind, _, _): kind
+    default: .semaphores
+    }
+  }
+
+  private var tooMuch: (cause: String, wayOut: String?) {
+    switch action {
+    case .receive, .peek:
+      ("the message is longer than asked for", "it is still there: take more bytes, or cut it")
+    default: ("too many operations in one call", "use several calls, or raise the limit (SEMOPM)")
     }
   }
 
@@ -62,19 +86,35 @@ extension IPCError {
   private var invalid: (cause: String, wayOut: String?) {
     switch action {
     case .create, .open, .openOrCreate:
-      (
-        "the number of semaphores is 0 or below, above the limit, or above what the set has, "
-          + "or the key is 0",
-        "check the count and the key"
-      )
+      kind == .semaphores
+        ? (
+          "the number of semaphores is 0 or below, above the limit, or above what the set has, "
+            + "or the key is 0",
+          "check the count and the key"
+        ) : ("the key is 0", "choose another key")
     case .acquire, .release, .waitForZero, .perform:
       (
         "no such set, an amount below 1, no operations, or a negative timeout",
         "check the arguments"
       )
     case .setAll: ("no such set, or not as many values as it has semaphores", nil)
-    case .setPermissions: ("no such set, or a user or group that is none", nil)
-    default: ("no such set or semaphore", "it may have been removed; see `omega ls`")
+    case .send:
+      (
+        "no such queue, a type below 1, or more bytes than a message may have (MSGMAX)",
+        "check the arguments; see `omega ls` and `omega limits`"
+      )
+    case .receive, .peek:
+      (
+        "no such queue, or a type or size that is none",
+        "check the arguments; it may have been removed: see `omega ls`"
+      )
+    case .setPermissions: ("no such \(noun), or a user or group that is none", nil)
+    case .setMaximum: ("no such \(noun), or not a number of bytes", "see `omega ls`")
+    default:
+      (
+        kind == .semaphores ? "no such set or semaphore" : "no such \(noun)",
+        "it may have been removed; see `omega ls`"
+      )
     }
   }
 }

@@ -6,17 +6,19 @@ public struct IPCError: Error, Hashable, Sendable {
   public enum Action: Hashable, Sendable {
     /// Opening a namespace, or reading what is in it.
     case openNamespace, listNamespace
-    /// Making a set, opening an existing one, or either.
+    /// Making an object, opening an existing one, or either.
     case create, open, openOrCreate
     /// Making a key from a path.
     case makeKey
     /// Operations on semaphores.
     case acquire, release, waitForZero, perform
+    /// Sending and receiving messages.
+    case send, receive, peek
     /// Reading values, process ids, counts or the status.
     case read, inspect
-    /// Changing values or permissions.
-    case setValue, setAll, setPermissions
-    /// Removing a set.
+    /// Changing values, permissions or how much a queue holds.
+    case setValue, setAll, setPermissions, setMaximum
+    /// Removing an object.
     case remove
   }
 
@@ -24,12 +26,12 @@ public struct IPCError: Error, Hashable, Sendable {
   public enum Object: Hashable, Sendable {
     /// A directory.
     case namespace(directory: String)
-    /// A set that was looked for by its key, in a namespace.
-    case key(Key, directory: String)
-    /// A new set without a key.
-    case privateSet(directory: String)
-    /// A set by its identifier, in a namespace.
-    case set(identifier: Int32, directory: String)
+    /// An object of a kind that was looked for by its key, in a namespace.
+    case key(Key, of: ObjectKind, directory: String)
+    /// A new object without a key.
+    case new(ObjectKind, directory: String)
+    /// An object by its identifier, in a namespace.
+    case object(ObjectKind, identifier: Int32, directory: String)
     /// One semaphore of a set.
     case semaphore(Int, identifier: Int32, directory: String)
     /// A file.
@@ -76,11 +78,15 @@ extension IPCError.Action: CustomStringConvertible {
     case .release: "release"
     case .waitForZero: "wait for zero of"
     case .perform: "operate on"
+    case .send: "send to"
+    case .receive: "receive from"
+    case .peek: "look into"
     case .read: "read"
     case .inspect: "inspect"
     case .setValue: "set the value of"
     case .setAll: "set the values of"
     case .setPermissions: "change the permissions of"
+    case .setMaximum: "change the maximum of"
     case .remove: "remove"
     }
   }
@@ -91,9 +97,11 @@ extension IPCError.Object: CustomStringConvertible {
   public var description: String {
     switch self {
     case .namespace(let directory): "namespace \(directory)"
-    case .key(let key, let directory): "the semaphore set with key \(key) in \(directory)"
-    case .privateSet(let directory): "a semaphore set in \(directory)"
-    case .set(let identifier, let directory): "semaphore set \(identifier) in \(directory)"
+    case .key(let key, let kind, let directory):
+      "the \(kind.noun) with key \(key) in \(directory)"
+    case .new(let kind, let directory): "a \(kind.noun) in \(directory)"
+    case .object(let kind, let identifier, let directory):
+      "\(kind.noun) \(identifier) in \(directory)"
     case .semaphore(let semaphore, let identifier, let directory):
       "semaphore \(semaphore) of set \(identifier) in \(directory)"
     case .file(let path): path

@@ -1,6 +1,6 @@
 internal import OmegaLinux
 
-/// What unrelated processes find a set by. The key 0 is none.
+/// What unrelated processes find an object by. The key 0 is none.
 ///
 /// The corresponding C type is `key_t`.
 public struct Key: RawRepresentable, Hashable, Sendable {

@@ -6,31 +6,53 @@ extension Namespace {
   public struct Contents: Hashable, Sendable {
     /// The sets in the order of their index, also those that cannot be used.
     public fileprivate(set) var sets: [SetEntry] = []
-    /// Keys that name a set which is gone; the next use of the key removes them.
-    public fileprivate(set) var staleKeys: [Key] = []
+    /// The same of message queues.
+    public fileprivate(set) var queues: [QueueEntry] = []
+    /// Keys that name an object which is gone; the next use of the key removes them.
+    public fileprivate(set) var staleKeys: [StaleKey] = []
     /// Names of files that are none of the namespace's.
     public fileprivate(set) var foreignNames: [String] = []
   }
 
-  /// What stands at one index of a namespace.
-  public struct SetEntry: Hashable, Sendable {
+  /// A key without its object.
+  public struct StaleKey: Hashable, Sendable {
+    /// Of what kind the object was.
+    public let kind: ObjectKind
+    /// Its key.
+    public let key: Key
+
+    /// Made by this module; public for comparisons.
+    public init(kind: ObjectKind, key: Key) {
+      self.kind = kind
+      self.key = key
+    }
+  }
+
+  /// What stands at one index of the semaphore sets.
+  public typealias SetEntry = Entry<SemaphoreSetStatus>
+  /// What stands at one index of the message queues.
+  public typealias QueueEntry = Entry<MessageQueueStatus>
+
+  /// What stands at one index of a kind.
+  public struct Entry<Status: Hashable & Sendable>: Hashable, Sendable {
     /// What could be found out about it.
     public enum State: Hashable, Sendable {
-      /// A set that works.
-      case usable(SemaphoreSetStatus)
-      /// A set that this process may not open; owner, group and mode are its file's. A shared
-      /// namespace tells its status all the same, except the time of the last operation.
-      case inaccessible(
-        semaphoreCount: Int, owner: UInt32, group: UInt32, mode: UInt32,
-        status: SemaphoreSetStatus?)
+      /// An object that works.
+      case usable(Status)
+      /// An object that this process may not open; owner, group and mode are its file's, and the size
+      /// is the number of a set's semaphores. A shared namespace tells its status all the same, except
+      /// what changes with its use.
+      case inaccessible(size: Int, owner: UInt32, group: UInt32, mode: UInt32, status: Status?)
       /// Being created, or its creator died before it was complete.
-      case unfinished(SemaphoreSetStatus)
+      case unfinished(Status)
       /// Removed, by somebody who died before its file was gone.
       case removed
-      /// No usable set, for a reason in words.
+      /// No usable object, for a reason in words.
       case damaged(reason: String)
     }
 
+    /// Its kind.
+    public let kind: ObjectKind
     /// The low 15 bits of the identifier, and the number in the name of the file.
     public let index: Int
     /// What could be found out about it.
@@ -39,7 +61,7 @@ extension Namespace {
     /// The name of the file in the namespace's directory.
     public var fileName: String {
       let digits = String(index)
-      return "sem." + String(repeating: "0", count: 5 - digits.count) + digits
+      return "\(kind.hostKind.prefix)." + String(repeating: "0", count: 5 - digits.count) + digits
     }
   }
 
@@ -55,7 +77,7 @@ extension Namespace {
 
   /// Looks at every file of the namespace.
   ///
-  /// Each usable set is locked for an instant, to settle what ended processes left. Throws what
+  /// Each usable object is locked for an instant, to settle what ended processes left. Throws what
   /// reading the directory gives.
   public func contents() throws(IPCError) -> Contents {
     var contents = Contents()
@@ -64,18 +86,18 @@ extension Namespace {
         switch name.meaning {
         case .own: break
         case .foreign: contents.foreignNames.append(name.text)
-        case .key(let key): if isStale(key) { contents.staleKeys.append(Key(rawValue: key)) }
-        case .set(let index):
-          if let finding = host.find(index: index) {
-            let known = host.publicSetStatus(index: index)
-            contents.sets.append(SetEntry(index: index, state: SetEntry.State(finding, known)))
+        case .key(let kind, let key):
+          if let kind = ObjectKind(kind), isStale(kind, key) {
+            contents.staleKeys.append(StaleKey(kind: kind, key: Key(rawValue: key)))
           }
+        case .object(let kind, let index): add(kind, index, &contents)
         }
       }
     } catch {
       throw IPCError(.listNamespace, .namespace(directory: directory), Errno(error))
     }
     contents.sets.sort { $0.index < $1.index }
+    contents.queues.sort { $0.index < $1.index }
     return contents
   }
 
@@ -93,42 +115,86 @@ extension Namespace {
     }
   }
 
-  private func isStale(_ key: Int32) -> Bool {
-    guard let link = host.link(key: key) else { return false }
-    switch host.find(index: Int(link.identifier) & 0x7FFF) {
-    case .usable(let status), .unfinished(let status): return status.identifier != link.identifier
-    case .inaccessible, .damaged: return false  // Nobody can say.
-    case .removed, nil: return true
+  private func add(_ kind: OmegaLinux.ObjectKind, _ index: Int, _ contents: inout Contents) {
+    switch kind {
+    case .semaphores:
+      guard let finding = host.findSet(index: index) else { return }
+      let state = SetEntry.State(finding, .semaphores, SemaphoreSetStatus.init) {
+        host.publicSetStatus(index: index)
+      }
+      contents.sets.append(SetEntry(kind: .semaphores, index: index, state: state))
+    case .queues:
+      guard let finding = host.findQueue(index: index) else { return }
+      let state = QueueEntry.State(finding, .messageQueue, MessageQueueStatus.init) {
+        host.publicQueueStatus(index: index)
+      }
+      contents.queues.append(QueueEntry(kind: .messageQueue, index: index, state: state))
+    case .segments: break
+    }
+  }
+
+  private func isStale(_ kind: ObjectKind, _ key: Int32) -> Bool {
+    guard let identifier = host.link(kind.hostKind, key: key) else { return false }
+    let index = Int(identifier) & 0x7FFF
+    return switch kind {
+    case .semaphores:
+      isGone(identifier, host.findSet(index: index)) { $0.identifier }
+    case .messageQueue:
+      isGone(identifier, host.findQueue(index: index)) { $0.identifier }
+    }
+  }
+
+  private func isGone<Status>(
+    _ wanted: Int32, _ finding: ObjectFinding<Status>?, _ identifier: (Status) -> Int32
+  ) -> Bool {
+    switch finding {
+    case .usable(let status), .unfinished(let status): identifier(status) != wanted
+    case .inaccessible, .damaged: false  // Nobody can say.
+    case .removed, nil: true
     }
   }
 }
 
-extension Namespace.SetEntry.State {
-  fileprivate init(_ finding: SetFinding, _ known: SetStatus?) {
+extension Namespace.Entry.State {
+  fileprivate init<Found>(
+    _ finding: ObjectFinding<Found>, _ kind: ObjectKind, _ make: (Found) -> Status,
+    known: () -> Found?
+  ) {
     switch finding {
-    case .usable(let status): self = .usable(SemaphoreSetStatus(status))
-    case .unfinished(let status): self = .unfinished(SemaphoreSetStatus(status))
+    case .usable(let status): self = .usable(make(status))
+    case .unfinished(let status): self = .unfinished(make(status))
     case .removed: self = .removed
-    case .damaged(let damage): self = .damaged(reason: damage.reason)
-    case .inaccessible(let set):
+    case .damaged(let damage): self = .damaged(reason: damage.reason(kind))
+    case .inaccessible(let object):
       self = .inaccessible(
-        semaphoreCount: set.semaphoreCount, owner: set.uid, group: set.gid, mode: set.mode,
-        status: known.map(SemaphoreSetStatus.init))
+        size: kind == .semaphores ? object.size : 0, owner: object.uid, group: object.gid,
+        mode: object.mode, status: known().map(make))
     }
+  }
+}
+
+extension ObjectKind {
+  fileprivate init?(_ kind: OmegaLinux.ObjectKind) {
+    guard let own = ObjectKind.allCases.first(where: { $0.hostKind == kind }) else { return nil }
+    self = own
   }
 }
 
 extension Damage {
-  fileprivate var reason: String {
+  fileprivate func reason(_ kind: ObjectKind) -> String {
     switch self {
     case .notRegular: "not a regular file"
-    case .wrongSize(let size): "\(size) bytes is not the size of a set: truncated?"
-    case .notAnImage: "not the image of a semaphore set"
-    case .otherVersion(let version):
-      "version \(version) of the image, and this program knows \(SetLayout.version)"
-    case .contradictsSize(let count): "its header says \(count) semaphores, its size does not"
+    case .wrongSize(let size): "\(size) bytes is not the size of a \(kind.shortNoun): truncated?"
+    case .notAnImage: "not the image of a \(kind.noun)"
+    case .otherVersion(let version, let known):
+      "version \(version) of the image, and this program knows \(known)"
+    case .contradictsSize(let claimed):
+      kind == .semaphores
+        ? "its header says \(claimed) semaphores, its size does not"
+        : "its header says another size than it has"
     case .contradictsName(let identifier): "its header says identifier \(identifier)"
-    case .contradictsOwner(let uid): "the file belongs to user \(uid), the set does not"
+    case .contradictsOwner(let uid):
+      "the file belongs to user \(uid), the \(kind.shortNoun) does not"
     case .unknownState(let state): "its header has an unknown state, \(state)"
     case .lockIsStuck: "its lock never gets free"
     case .unreadable(let errno): "cannot be read (\(Errno(errno)))"

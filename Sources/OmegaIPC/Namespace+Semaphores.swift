@@ -69,8 +69,6 @@ extension Namespace {
     SemaphoreSet(namespace: self, identifier: identifier)
   }
 
-  private static func flags(_ mode: UInt32) -> Int32 { Int32(bitPattern: mode & 0o777) }
-
   private func get(
     _ key: Key?, count: Int, flags: Int32, _ action: IPCError.Action
   ) throws(IPCError) -> SemaphoreSet {
@@ -81,12 +79,6 @@ extension Namespace {
       : host.getSet(
         key: key?.rawValue ?? privateKey, semaphoreCount: Int32(clamping: count), flags: flags)
     if result >= 0 { return SemaphoreSet(namespace: self, identifier: result) }
-    let object: IPCError.Object =
-      if let key {
-        .key(key, directory: directory)
-      } else {
-        .privateSet(directory: directory)
-      }
-    throw IPCError(action, object, Errno(rawValue: -result))
+    throw failure(action, .semaphores, key, -result)
   }
 }

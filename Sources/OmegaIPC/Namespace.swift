@@ -1,8 +1,8 @@
 internal import OmegaLinux
 
-/// A directory whose semaphore sets processes share.
+/// A directory whose semaphore sets and message queues processes share.
 ///
-/// Programs that use the drop-in library, the C library or this module see the same sets in the
+/// Programs that use the drop-in library, the C library or this module see the same objects in the
 /// same directory. A value is a handle: cheap to copy, usable from every thread, never closed.
 public struct Namespace: Hashable, Sendable {
   let host: OmegaLinux.Namespace
@@ -42,7 +42,7 @@ public struct Namespace: Hashable, Sendable {
 
   /// What a namespace allows.
   ///
-  /// The corresponding C structure is `struct seminfo`.
+  /// The corresponding C structures are `struct seminfo`, `struct msginfo` and `struct shminfo`.
   public struct Limits: Hashable, Sendable {
     /// Semaphores in a set (SEMMSL).
     public let semaphoresPerSet: Int
@@ -54,16 +54,50 @@ public struct Namespace: Hashable, Sendable {
     public let sets: Int
     /// The highest value of a semaphore (SEMVMX).
     public let value: Int
+    /// Bytes in a message (MSGMAX).
+    public let messageBytes: Int
+    /// Bytes in a queue, unless an administrator allows it more (MSGMNB).
+    public let queueBytes: Int
+    /// Queues (MSGMNI).
+    public let queues: Int
+    /// Bytes in a memory segment (SHMMAX).
+    public let segmentBytes: UInt
+    /// Pages in all memory segments (SHMALL).
+    public let segmentPages: UInt
+    /// Memory segments (SHMMNI).
+    public let segments: Int
   }
 
   /// The limits, as they were when the process opened the namespace.
   ///
-  /// The corresponding C function is `semctl` with `IPC_INFO`.
+  /// The corresponding C functions are `semctl`, `msgctl` and `shmctl` with `IPC_INFO`.
   public var limits: Limits {
     let limits = host.limits
     return Limits(
       semaphoresPerSet: limits.semaphoresPerSet, semaphores: limits.semaphoresInAll,
-      operationsPerCall: limits.operationsPerCall, sets: limits.sets, value: 32767)
+      operationsPerCall: limits.operationsPerCall, sets: limits.sets, value: 32767,
+      messageBytes: limits.messageBytes, queueBytes: limits.queueBytes, queues: limits.queues,
+      segmentBytes: limits.segmentBytes, segmentPages: limits.segmentPagesInAll,
+      segments: limits.segments)
+  }
+
+  /// How much of what is limited is in use.
+  public struct Usage: Hashable, Sendable {
+    /// Semaphore sets, and semaphores in all of them.
+    public let sets: Int, semaphores: Int
+    /// Message queues, and the messages and bytes in those that this process may open.
+    public let queues: Int, messages: Int, messageBytes: Int
+  }
+
+  /// What is in use now.
+  ///
+  /// The corresponding C functions are `semctl` with `SEM_INFO` and `msgctl` with `MSG_INFO`.
+  public func usage() -> Usage {
+    let (sets, queues) = (host.usage(of: .semaphores), host.usage(of: .queues))
+    let messages = host.messageUsage()
+    return Usage(
+      sets: sets.objects, semaphores: sets.units, queues: queues.objects,
+      messages: messages.messages, messageBytes: messages.bytes)
   }
 }
 

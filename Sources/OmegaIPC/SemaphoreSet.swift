@@ -204,7 +204,7 @@ public struct SemaphoreSet: Hashable, Sendable {
       if let semaphore {
         .semaphore(semaphore, identifier: identifier, directory: directory)
       } else {
-        .set(identifier: identifier, directory: directory)
+        .object(.semaphores, identifier: identifier, directory: directory)
       }
     return IPCError(action, object, Errno(rawValue: errno))
   }

@@ -78,26 +78,46 @@ extension NamespaceOptions {
     given.map { "omega \(words) --namespace \($0)" } ?? "omega \(words)"
   }
 
-  func failure(damaged row: SetRow) -> Failure {
-    Failure(
-      "\(path)/\(Words.fileName(index: row.index))", row.problem ?? "is damaged",
-      wayOut: "Remove it, others are not affected: "
-        + command("rm \(row.identifier ?? Int32(row.index))"))
+  /// The same with the object's kind, because identifiers of different kinds can be the same.
+  func command(_ words: String, _ kind: ObjectKind, _ identifier: Int32) -> String {
+    command("\(words) \(kind.option) \(identifier)")
   }
 
-  /// What an errno of a call on a set means here.
-  func failure(_ identifier: Int32, _ error: Errno, to action: String) -> Failure {
-    let object = "set \(identifier) in \(path)"
+  func failure(damaged row: ObjectRow) -> Failure {
+    Failure(
+      "\(path)/\(row.kind.fileName(index: row.index))", row.problem ?? "is damaged",
+      wayOut: "Remove it, others are not affected: "
+        + command("rm", row.kind, row.identifier ?? Int32(row.index)))
+  }
+
+  /// What an errno of a call on an object means here.
+  func failure(
+    _ kind: ObjectKind, _ identifier: Int32, _ error: Errno, to action: String
+  ) -> Failure {
+    let object = "\(kind.noun) \(identifier) in \(path)"
     switch error {
     case .invalid, .identifierRemoved:
-      return Failure(object, "there is no such set", wayOut: "List the sets: " + command("ls"))
+      return Failure(
+        object, "there is no such \(kind.noun)",
+        wayOut: "List the \(kind.noun)s: " + command("ls \(kind.option)"))
     case .accessDenied, .notPermitted:
       return Failure(
         object, "you may not \(action) it (you are \(Processes.userName(Processes.user)))",
-        wayOut: "Its owner and root may; " + command("ls") + " shows who that is.")
+        wayOut: "Its owner and root may; " + command("ls \(kind.option)") + " shows who that is.")
     default:
       return Failure(
         object, SystemError(error.rawValue), wayOut: "Look at the namespace: " + command("doctor"))
     }
+  }
+
+  /// An errno, or the damage that it stands for.
+  func whyNot(
+    _ namespace: Namespace, _ name: ObjectName, _ error: Errno, to action: String
+  ) -> Failure {
+    let row = ObjectRow(
+      namespace, name.kind, index: Int(name.identifier) & 0x7FFF,
+      link: KeyName(key: 0, identifier: name.identifier))
+    if let row, row.state == .damaged { return failure(damaged: row) }
+    return failure(name.kind, name.identifier, error, to: action)
   }
 }

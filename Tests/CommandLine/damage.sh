@@ -1,25 +1,32 @@
 # shellcheck shell=bash
 # Damaged objects and wrong directories are named, with the way out: sourced by run.
 
-# damage NAME CAUSE COMMAND: spoils the set's file in $image, looks at it, removes it, looks again.
+# damage NAME CAUSE COMMAND: spoils the file of a set or, in $kind queue, of a queue in $image, looks at it,
+# removes it, looks again.
 damage() {
-  local name=$1 cause=$2 spoil=$3 image
+  local name=$kind-$1 cause=$2 spoil=$3 image option prefix make plural
+  case $kind in
+    set) option=-s prefix=sem make='mk -S 4' plural=semaphores ;;
+    queue) option=-q prefix=msg make='mk -Q' plural=queues ;;
+  esac
   new_namespace
-  in_namespace "$omega" mk -S 4 --key 0x77
-  in_namespace "$omega" mk -S 4
-  image=$OMEGA_NAMESPACE/sem.00000
+  # shellcheck disable=SC2086 # words
+  in_namespace "$omega" $make --key 0x77
+  # shellcheck disable=SC2086 # words
+  in_namespace "$omega" $make
+  image=$OMEGA_NAMESPACE/$prefix.00000
   eval "$spoil"
   in_namespace "$omega" ls
-  expect "damage-$name-ls" 1 "sem.00000: $cause" 'omega rm 0$' '^0x00000000 +1 +rw-'
+  expect "damage-$name-ls" 1 "$prefix.00000: $cause" "omega rm $option 0\$" '^0x00000000 +1 +rw-'
   in_namespace "$omega" doctor
-  expect "damage-$name-doctor" 1 "FAIL +object: .*sem.00000" 'omega rm 0$' '1 set in order'
-  in_namespace "$omega" show 0
-  expect "damage-$name-show" 1 "sem.00000: $cause" 'omega rm 0$'
+  expect "damage-$name-doctor" 1 "FAIL +object: .*$prefix.00000" "omega rm $option 0\$" "1 $kind"
+  in_namespace "$omega" show $option 0
+  expect "damage-$name-show" 1 "$prefix.00000: $cause" "omega rm $option 0\$"
   in_namespace "$omega" rm 0
   expect "damage-$name-rm" 0
   in_namespace "$omega" ls --json
-  expect_json "damage-$name-gone" '[s["id"] for s in d["semaphores"]] == [1]'
-  if [[ -e $OMEGA_NAMESPACE/sem.key.00000077 || -L $OMEGA_NAMESPACE/sem.key.00000077 ]]; then
+  expect_json "damage-$name-gone" "[s['id'] for s in d['$plural']] == [1]"
+  if [[ -e $OMEGA_NAMESPACE/$prefix.key.00000077 || -L $OMEGA_NAMESPACE/$prefix.key.00000077 ]]; then
     not_ok "damage-$name-key: the key is still taken"
   else
     ok "damage-$name-key"
@@ -31,16 +38,22 @@ put() { dd of="$image" bs=1 seek="$1" conv=notrunc 2>/dev/null; }
 
 # shellcheck disable=SC2016 # evaluated in damage
 test_damage() {
-  damage truncated 'has 4096 bytes' 'truncate -s 4096 "$image"'
-  damage overwritten 'does not begin as a set' 'head -c 512 /dev/zero | put 0'
-  damage foreign 'does not begin as a set' 'rm "$image"; echo "a letter" >"$image"'
-  damage version 'has layout version 77' 'printf "\115" | put 8'
+  local kind
+  for kind in set queue; do
+    damage truncated 'has 4096 bytes' 'truncate -s 4096 "$image"'
+    damage overwritten "does not begin as a $kind" 'head -c 512 /dev/zero | put 0'
+    damage foreign "does not begin as a $kind" 'rm "$image"; echo "a letter" >"$image"'
+    damage version 'has layout version 77' 'printf "\115" | put 8'
+    damage name 'says that its id is 9' 'printf "\011" | put 24'
+    damage short 'has 3 bytes' 'rm "$image"; echo no >"$image"'
+    damage directory 'is not a regular file' 'rm "$image"; mkdir "$image"'
+    damage link 'is not a regular file' 'rm "$image"; ln -s /etc/hostname "$image"'
+    damage pipe 'is not a regular file' 'rm "$image"; mkfifo "$image"'
+  done
+  kind=set
   damage size 'says that it has 5 semaphores' 'printf "\005" | put 16'
-  damage name 'says that its id is 9' 'printf "\011" | put 24'
-  damage short 'has 3 bytes' 'rm "$image"; echo no >"$image"'
-  damage directory 'is not a regular file' 'rm "$image"; mkdir "$image"'
-  damage link 'is not a regular file' 'rm "$image"; ln -s /etc/hostname "$image"'
-  damage pipe 'is not a regular file' 'rm "$image"; mkfifo "$image"'
+  kind=queue
+  damage size 'says that it has another size than it has \(5\)' 'printf "\005" | put 16'
 }
 
 # shellcheck disable=SC2016
@@ -51,7 +64,7 @@ test_unknown_state() {
   image=$OMEGA_NAMESPACE/sem.00000
   printf '\143' | put 40
   in_namespace "$omega" ls
-  expect damage-state-ls 1 'sem.00000: has the state 99' 'omega rm 0$'
+  expect damage-state-ls 1 'sem.00000: has the state 99' 'omega rm -s 0$'
   in_namespace "$omega" rm 0
   in_namespace "$omega" ls --json
   expect_json damage-state-gone 'd["semaphores"] == []'

@@ -4,9 +4,12 @@
 test_empty() {
   new_namespace
   in_namespace "$omega" ls
-  expect ls-empty 0 '^KEY +ID +PERMS +OWNER +NSEMS +WAITING +UNDO +LAST-OP$'
+  expect ls-empty 0 '^Nothing in /'
+  in_namespace "$omega" ls -s
+  expect ls-empty-sets 0 '^KEY +ID +PERMS +OWNER +NSEMS +WAITING +UNDO +LAST-OP$'
   in_namespace "$omega" ls --json
-  expect_json ls-empty-json 'd["semaphores"] == [] and d["foreign"] == []'
+  expect_json ls-empty-json 'd["semaphores"] == [] and d["queues"] == []
+    and d["foreign"] == []'
   if [[ -z $(ls -A "$OMEGA_NAMESPACE") ]]; then ok 'ls-makes-nothing'; else
     not_ok 'ls-makes-nothing: looking made a file'
   fi
@@ -28,14 +31,14 @@ test_make_and_list() {
   in_namespace "$omega" mk -S 2 --key 0x51000001 --mode 640
   expect mk-key 0 '^1$'
   in_namespace "$omega" mk -S 2 --key 0x51000001
-  expect mk-key-taken 1 'key 0x51000001 in /.*: set 1 has it' 'omega rm --key 0x51000001'
+  expect mk-key-taken 1 'key 0x51000001 in /.*: set 1 has it' 'omega rm -s --key 0x51000001'
   in_namespace "$omega" ls
   expect ls 0 '^0x00000000 +0 +rw-r--r-- +[^ ]+ +3 +0 +0 +-$' '^0x51000001 +1 +rw-r----- +[^ ]+ +2 '
   in_namespace "$omega" ls --json
   expect_json ls-json '[s["id"] for s in d["semaphores"]] == [0, 1]
     and d["semaphores"][1]["permissions"]["mode"] == "0640"
     and d["semaphores"][1]["key"] == "0x51000001"'
-  for wrong in '-S 0' '-S x' '-S 32001' '-S 1 --mode 888' '-S 1 --key none' ''; do
+  for wrong in '-S 0' '-Q -S 1' '-S x' '-S 32001' '-S 1 --mode 888' '-S 1 --key none' ''; do
     # shellcheck disable=SC2086
     in_namespace "$omega" mk $wrong
     expect "mk-wrong ${wrong:-(nothing)}" 64 'Error'
@@ -90,9 +93,11 @@ test_show() {
     not_ok "rm-wakes: the sleeper got $(<"$omega_scratch/program-1")"
   fi
   in_namespace "$omega" show 0
-  expect show-missing 1 'set 0 in /.*: there is no such set' 'omega ls'
+  expect show-missing 1 'id 0 in /.*: no object has it' 'omega ls'
+  in_namespace "$omega" show -s 0
+  expect show-missing-set 1 'set 0 in /.*: there is no such set' 'omega ls -s'
   in_namespace "$omega" show 0x51
-  expect show-missing-key 1 'key 0x00000051 in /.*: no set has it' 'omega ls'
+  expect show-missing-key 1 'key 0x00000051 in /.*: no object has it' 'omega ls'
   in_namespace "$omega" show x
   expect show-wrong 1 'is not an id'
 }
@@ -116,11 +121,11 @@ test_remove() {
   in_namespace "$omega" rm --key 3 --key 0x4
   expect rm-keys 0
   in_namespace "$omega" rm 77 4
-  expect rm-some 1 'set 77 in /.*: there is no such set' 'omega ls'
+  expect rm-some 1 'id 77 in /.*: no object has it' 'omega ls'
   in_namespace "$omega" ls --json
   expect_json rm-left '[s["key"] for s in d["semaphores"]] == ["0x00000006"]'
   in_namespace "$omega" rm --all
-  expect rm-all 0 '^removed 5$'
+  expect rm-all 0 '^removed set 5$'
   in_namespace "$omega" ls --json
   expect_json rm-all-empty 'd["semaphores"] == []'
   in_namespace "$omega" rm --all

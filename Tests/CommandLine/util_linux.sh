@@ -13,9 +13,9 @@ same() {
   fi
 }
 
-omega_rows() { "$omega" ls --namespace "$OMEGA_NAMESPACE" | awk '{ print $1, $2, $3, $4, $5 }'; }
+omega_rows() { "$omega" ls -s --namespace "$OMEGA_NAMESPACE" | awk '{ print $1, $2, $3, $4, $5 }'; }
 
-# As `omega ls` does: key, id, permissions, owner, number of semaphores.
+# As `omega ls -s` does: key, id, permissions, owner, number of semaphores.
 test_util_linux_lists() {
   local key=$((0x51000000 + ($$ & 0xffff)))
   new_namespace

@@ -137,7 +137,7 @@ import Testing
     .exists, .invalid, .noSuchSemaphore, .noSpace, .outOfRange, .removed,
   ])
   func everyErrorHasAWayOut(errno: Errno) {
-    let error = IPCError(.open, .key(1, directory: "/d"), errno)
+    let error = IPCError(.open, .key(1, of: .semaphores, directory: "/d"), errno)
     #expect(error.description.contains("; "))
     #expect(error.description.contains("/d"))
     #expect(error.description.hasSuffix("(\(errno))"))

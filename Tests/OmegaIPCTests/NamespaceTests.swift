@@ -80,7 +80,7 @@ import Testing
     #expect(tooLarge?.errno == .invalid)
     _ = try box.namespace.makeSemaphores([0])
     let full = failure { () throws(IPCError) in _ = try box.namespace.makeSemaphores([0]) }
-    #expect(full == IPCError(.create, .privateSet(directory: box.directory), .noSpace))
+    #expect(full == IPCError(.create, .new(.semaphores, directory: box.directory), .noSpace))
     try set.remove()
     _ = try box.namespace.makeSemaphores([0])
   }
@@ -116,7 +116,7 @@ import Testing
       #expect(error?.errno == .outOfRange)
     }
     let none = failure { () throws(IPCError) in _ = try box.namespace.makeSemaphores([]) }
-    #expect(none == IPCError(.create, .privateSet(directory: box.directory), .invalid))
+    #expect(none == IPCError(.create, .new(.semaphores, directory: box.directory), .invalid))
     #expect(try box.namespace.contents().sets.isEmpty)
   }
 
@@ -124,7 +124,8 @@ import Testing
     let box = try PrivateNamespace()
     let key: Key = 0x5100_0001
     let missing = failure { () throws(IPCError) in _ = try box.namespace.openSemaphores(key: key) }
-    #expect(missing == IPCError(.open, .key(key, directory: box.directory), .noEntry))
+    #expect(
+      missing == IPCError(.open, .key(key, of: .semaphores, directory: box.directory), .noEntry))
     let set = try box.namespace.createSemaphores(key: key, count: 3)
     #expect(try box.namespace.openSemaphores(key: key) == set)
     #expect(try box.namespace.openSemaphores(key: key, count: 3) == set)
@@ -134,11 +135,14 @@ import Testing
     let larger = failure { () throws(IPCError) in
       _ = try box.namespace.openOrCreateSemaphores(key: key, count: 4)
     }
-    #expect(larger == IPCError(.openOrCreate, .key(key, directory: box.directory), .invalid))
+    #expect(
+      larger
+        == IPCError(.openOrCreate, .key(key, of: .semaphores, directory: box.directory), .invalid))
     let twice = failure { () throws(IPCError) in
       _ = try box.namespace.createSemaphores(key: key, count: 1)
     }
-    #expect(twice == IPCError(.create, .key(key, directory: box.directory), .exists))
+    #expect(
+      twice == IPCError(.create, .key(key, of: .semaphores, directory: box.directory), .exists))
     try set.remove()
     let next = try box.namespace.openOrCreateSemaphores(key: key, count: 1)
     #expect(next.identifier != set.identifier)
@@ -169,7 +173,8 @@ import Testing
   func callsOnUnknownIdentifiersSayWhich(identifier: Int32) throws {
     let box = try PrivateNamespace()
     let set = box.namespace.semaphores(identifier: identifier)
-    let whole = IPCError.Object.set(identifier: identifier, directory: box.directory)
+    let whole = IPCError.Object.object(
+      .semaphores, identifier: identifier, directory: box.directory)
     let one = IPCError.Object.semaphore(0, identifier: identifier, directory: box.directory)
     let errors: [(IPCError?, IPCError.Action, IPCError.Object)] = [
       (failure { () throws(IPCError) in try set.acquire() }, .acquire, one),

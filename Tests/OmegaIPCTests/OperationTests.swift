@@ -255,7 +255,7 @@ import Testing
   }
 
   func object(_ set: SemaphoreSet) -> IPCError.Object {
-    .set(identifier: set.identifier, directory: box.directory)
+    .object(.semaphores, identifier: set.identifier, directory: box.directory)
   }
 
   func holder(_ adjustments: [Int: Int]) -> Holding {

@@ -10,10 +10,10 @@ public struct FileName: Sendable {
 
   /// What the namespace uses a file of this name for.
   public enum Meaning: Equatable, Sendable {
-    /// The image of the set at an index.
-    case set(index: Int)
-    /// The link of the set that has a key.
-    case key(Int32)
+    /// The image of the object of a kind at an index.
+    case object(ObjectKind, index: Int)
+    /// The link of the object of a kind that has a key.
+    case key(ObjectKind, Int32)
     /// A file of the namespace itself.
     case own
     case foreign
@@ -21,45 +21,43 @@ public struct FileName: Sendable {
 
   public var meaning: Meaning {
     if equals("sequence") || equals("limits") { return .own }
-    if starts(with: "sem.key."), let number = number(from: 8, digits: 8, base: 16) {
-      return .key(Int32(bitPattern: UInt32(number)))
-    }
-    if starts(with: "sem."), let number = number(from: 4, digits: 5, base: 10),
-      number < Limit.indices
-    {
-      return .set(index: number)
-    }
     // An image in reserve (`Spare.swift`).
-    if starts(with: "spare."), number(from: 6, digits: 5, base: 10) != nil { return .own }
+    if has("spare."), number(from: 6, digits: 5, base: 10) != nil { return .own }
+    guard let kind, has(".", at: 3) else { return .foreign }
+    if has("key.", at: 4), let number = number(from: 8, digits: 8, base: 16) {
+      return .key(kind, Int32(bitPattern: UInt32(number)))
+    }
+    if let number = number(from: 4, digits: 5, base: 10), number < Limit.indices {
+      return .object(kind, index: number)
+    }
     return isStatus ? .own : .foreign
+  }
+
+  /// The kind with whose three letters the name begins.
+  private var kind: ObjectKind? {
+    let all = ObjectKind.all
+    for index in all.indices where has(all[index].prefix) { return all[index] }
+    return nil
   }
 
   /// `sem.00042.id`, or the name under which a new one is made (`PublicStatus.swift`).
   private var isStatus: Bool {
-    guard starts(with: "sem.") && (byteCount == 12 || byteCount == 16) else { return false }
-    let suffix: StaticString = ".id.new"
-    for index in 4..<byteCount {
-      let isRight =
-        index < 9
-        ? bytes[index] >= 48 && bytes[index] <= 57
-        // SAFETY: inside the static string: the name ends before its end.
-        : unsafe bytes[index] == suffix.utf8Start[index - 9]
-      if !isRight { return false }
-    }
-    return true
+    guard byteCount == 12 || byteCount == 16 else { return false }
+    for index in 4..<9 where bytes[index] < 48 || bytes[index] > 57 { return false }
+    return has(".id", at: 9) && (byteCount == 12 || has(".new", at: 12))
   }
 
-  private func starts(with text: StaticString) -> Bool {
-    guard byteCount >= text.utf8CodeUnitCount else { return false }
+  private func has(_ text: StaticString, at start: Int = 0) -> Bool {
+    guard byteCount >= start + text.utf8CodeUnitCount else { return false }
     for index in 0..<text.utf8CodeUnitCount {
       // SAFETY: inside the static string.
-      if unsafe bytes[index] != text.utf8Start[index] { return false }
+      if unsafe bytes[start + index] != text.utf8Start[index] { return false }
     }
     return true
   }
 
   private func equals(_ text: StaticString) -> Bool {
-    byteCount == text.utf8CodeUnitCount && starts(with: text)
+    byteCount == text.utf8CodeUnitCount && has(text)
   }
 
   /// The number that fills the rest of the name with exactly so many digits.

@@ -29,9 +29,37 @@ extension Namespace {
     return try unsafe handle.pointee.set.status(LinuxHost())
   }
 
-  /// What the directory holds now: sets and semaphores (SEM_INFO).
-  public func usage() -> (sets: Int, semaphores: Int) {
-    let census = census(SemaphoreSet.self)
+  /// Shows a whole queue at one instant (`MessageQueue.inspect`). Errors as `inspect`.
+  public func inspectQueue(
+    _ identifier: Int32, message: (Int64, Int) -> Void, sleeper: (MessageSleeper) -> Void
+  ) throws(Errno) -> QueueStatus {
+    guard identifier >= 0 else { throw .invalid }
+    let handle = unsafe try handle(identifier, MessageQueue.self)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.read)
+    // SAFETY: the handle is entered.
+    return try unsafe handle.pointee.object.inspect(
+      LinuxHost(), message: message, sleeper: sleeper)
+  }
+
+  /// The queue's status (IPC_STAT). Throws as `inspect`.
+  public func queueStatus(identifier: Int32) throws(Errno) -> QueueStatus {
+    guard identifier >= 0 else { throw .invalid }
+    let handle = unsafe try handle(identifier, MessageQueue.self)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.read)
+    // SAFETY: the handle is entered.
+    return try unsafe handle.pointee.object.status(LinuxHost())
+  }
+
+  /// What the directory holds now of a kind: objects, and semaphores or pages in them (SEM_INFO).
+  public func usage(of kind: ObjectKind) -> (objects: Int, units: Int) {
+    let census =
+      switch kind {
+      case .semaphores: census(SemaphoreSet.self)
+      case .queues: census(MessageQueue.self)
+      case .segments: Census()
+      }
     return (census.objects, census.units)
   }
 }

@@ -8,7 +8,10 @@ public enum ObjectKind: Sendable {
   case queues
   case segments
 
-  var prefix: StaticString {
+  public static var all: InlineArray<3, ObjectKind> { [.semaphores, .queues, .segments] }
+
+  /// With what the names of its files begin.
+  public var prefix: StaticString {
     switch self {
     case .semaphores: "sem"
     case .queues: "msg"

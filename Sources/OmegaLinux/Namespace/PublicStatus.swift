@@ -166,4 +166,9 @@ extension Namespace {
       identifier: status.identifier, key: status.key, permissions: status.permissions,
       semaphoreCount: status.size, otime: 0, ctime: status.ctime)
   }
+
+  /// The status of a queue that may not be opened: what changes with its messages is not known.
+  public func publicQueueStatus(index: Int) -> QueueStatus? {
+    publicStatus(.queues, index: index).map { QueueStatus($0) }
+  }
 }

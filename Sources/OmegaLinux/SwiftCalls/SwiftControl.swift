@@ -51,11 +51,7 @@ extension Namespace {
     // SAFETY: the buffer is larger than `struct semid_ds` and outlives the call.
     return unsafe withUnsafeMutablePointer(to: &buffer) { out in
       let out = UnsafeMutableRawPointer(out)
-      unsafe out.storeBytes(of: uid, toByteOffset: Int(omega_perm_uid), as: UInt32.self)
-      unsafe out.storeBytes(of: gid, toByteOffset: Int(omega_perm_gid), as: UInt32.self)
-      // The field's width depends on the architecture; both are little-endian and the rest is 0.
-      unsafe out.storeBytes(
-        of: UInt16(mode & 0o777), toByteOffset: Int(omega_perm_mode), as: UInt16.self)
+      unsafe Namespace.store(uid: uid, gid: gid, mode: mode, out)
       return control(identifier, 0, Command.set, UInt(bitPattern: out))
     }
   }

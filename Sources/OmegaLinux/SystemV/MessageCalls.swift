@@ -38,7 +38,8 @@ extension Namespace {
       let handle = unsafe enter(identifier, MessageQueue.self)
     {
       let result = unsafe Namespace.fastSend(
-        handle, ReadableBytes(address: message), size: Int(byteCount), flags: flags)
+        handle, ReadableBytes(address: message + 8),
+        type: message.loadUnaligned(as: Int64.self), size: Int(byteCount), flags: flags)
       unsafe leave(handle)
       if let result { return result }
     }
@@ -78,16 +79,36 @@ extension Namespace {
 /// Where msgrcv puts a message: the program's memory, asked about when it is known how much is needed.
 struct MessageOutput {
   private let memory: UserMemory
-  /// Bytes of the last message that was put there.
+  /// Where the bytes begin: behind the type, or, of a caller who takes the type from here and whose memory
+  /// need not be asked about, at the start.
+  private let start: Int
+  /// Type and bytes of the last message that was put there.
+  private(set) var type: Int64 = 0
   private(set) var byteCount = 0
   /// It could not be written: the message is lost, as in Linux.
   private(set) var isBad = false
 
-  init(_ memory: UserMemory) { self.memory = memory }
+  init(_ memory: UserMemory) {
+    self.memory = memory
+    start = 8
+  }
+
+  /// For the bytes alone; the memory outlives the call and has room for what is asked for.
+  @unsafe
+  init(trusted address: UnsafeMutableRawPointer?) {
+    unsafe memory = UserMemory(address)
+    start = 0
+  }
 
   @inline(__always)
   mutating func put(_ type: Int64, _ bytes: ImageBytes) {
+    self.type = type
     byteCount = bytes.byteCount
+    if start == 0 {
+      // SAFETY: says who made the value.
+      unsafe memory.trusted?.copy(bytes, at: 0)
+      return
+    }
     do throws(Errno) {
       let out = try memory.writable(8 &+ bytes.byteCount)
       out.store(type, 0)
@@ -96,6 +117,11 @@ struct MessageOutput {
     } catch {
       isBad = true
     }
+  }
+
+  /// Throws EFAULT unless so much of the program's memory can be read.
+  func checkReadable(_ byteCount: Int) throws(Errno) {
+    if start != 0 { _ = try memory.readable(byteCount) }
   }
 
   @inline(__always)
@@ -113,8 +139,8 @@ extension WritableBytes {
 extension ReadableBytes {
   /// Copies as many bytes as an image has room for.
   @inline(__always)
-  func copy(from offset: Int, to bytes: ImageBytes) {
+  func copy(to bytes: ImageBytes) {
     // SAFETY: as above.
-    unsafe omega_copy(bytes.address, address + offset, bytes.byteCount)
+    unsafe omega_copy(bytes.address, address, bytes.byteCount)
   }
 }

@@ -115,7 +115,7 @@ extension Namespace {
     let out = try memory.writable(Int(omega_msginfo_size))
     let census = census(MessageQueue.self)
     let limits = limits
-    let usage = command == MessageCommand.info ? queueUsage() : nil
+    let usage = command == MessageCommand.info ? messageUsage() : nil
     let pool = limits.queues * limits.queueBytes / 1024
     let fields: InlineArray<7, Int> = [
       usage.map { _ in census.objects } ?? pool, usage?.messages ?? limits.queueBytes,
@@ -128,7 +128,7 @@ extension Namespace {
   }
 
   /// Messages and bytes in all queues that can be looked at.
-  private func queueUsage() -> (messages: Int, bytes: Int) {
+  public func messageUsage() -> (messages: Int, bytes: Int) {
     var messages = 0
     var bytes = 0
     forEachIndex(.queues) { index in

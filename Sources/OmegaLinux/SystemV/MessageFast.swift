@@ -23,9 +23,9 @@ extension Namespace {
 
   @inline(never)
   static func fastSend(
-    _ handle: ObjectHandle<MessageQueue>, _ message: ReadableBytes, size: Int, flags: Int32
+    _ handle: ObjectHandle<MessageQueue>, _ text: ReadableBytes, type: Int64, size: Int,
+    flags: Int32
   ) -> Int32? {
-    let type = message.load(0, as: Int64.self)
     guard type >= 1, let pid = unsafe beginFast(handle, Permissions.alter) else { return nil }
     // SAFETY: as above.
     defer { unsafe endAlone(handle) }
@@ -36,7 +36,7 @@ extension Namespace {
       let result = unsafe queue.fastSend(
         caller, member: member, pid: pid, time: omega_seconds(), state: handle.pointee.state,
         type: type, size: size, popsAhead: handle.pointee.popsAhead != 0
-      ) { message.copy(from: 8, to: $0) }
+      ) { text.copy(to: $0) }
       switch result {
       case .done: return 0
       case .blocked: return flags & Flag.noWait != 0 ? -Errno.again.rawValue : nil

@@ -14,19 +14,32 @@ extension Namespace {
       let memory = unsafe UserMemory(message)
       let type = try memory.readable(8).load(0, as: Int64.self)
       let size = Int(bitPattern: byteCount)
-      if size < 0 || size > limits.messageBytes || identifier < 0 { throw .invalid }
-      if type < 1 { throw .invalid }
+      try checkMessage(identifier, type: type, size: size)
       let text = try memory.readable(8 + size)
-      while true {
-        do throws(Errno) {
-          try sendOnce(identifier, text, type: type, size: size, flags: flags)
-          return 0
-        } catch  where error == .restart {
-          continue
-        }
-      }
+      // SAFETY: the text stands behind the type.
+      return try unsafe sendSlow(
+        identifier, ReadableBytes(address: text.address + 8), type: type, size: size, flags: flags)
     } catch {
       return -error.rawValue
+    }
+  }
+
+  /// Throws EINVAL for what no queue takes.
+  func checkMessage(_ identifier: Int32, type: Int64, size: Int) throws(Errno) {
+    if size < 0 || size > limits.messageBytes || identifier < 0 || type < 1 { throw .invalid }
+  }
+
+  /// `msgsnd` of a message that was checked.
+  func sendSlow(
+    _ identifier: Int32, _ text: ReadableBytes, type: Int64, size: Int, flags: Int32
+  ) throws(Errno) -> Int32 {
+    while true {
+      do throws(Errno) {
+        try sendOnce(identifier, text, type: type, size: size, flags: flags)
+        return 0
+      } catch  where error == .restart {
+        continue
+      }
     }
   }
 
@@ -41,11 +54,11 @@ extension Namespace {
     let queue = unsafe handle.pointee.object
     let mayWait = flags & Flag.noWait == 0
     try unsafe claim(handle, host, .sleeping)
-    if mayWait, unsafe spinToSend(handle, text, size: size, flags: flags) { return }
+    if mayWait, unsafe spinToSend(handle, text, type: type, size: size, flags: flags) { return }
     let outcome = try queue.send(
       host, member: Int(unsafe handle.pointee.member), type: type, size: size,
       patience: mayWait ? .mayWait : .none
-    ) { text.copy(from: 8, to: $0) }
+    ) { text.copy(to: $0) }
     guard case .asleep(let slot) = outcome else { return }
     try unsafe sleep(handle, host, slot: slot) { _ throws(Errno) in }
   }
@@ -58,15 +71,19 @@ extension Namespace {
     endAbandonedSleep()
     omega_set_cancellable(1)
     defer { omega_set_cancellable(0) }
+    var output = unsafe MessageOutput(UserMemory(message))
+    return receiveSlow(identifier, &output, byteCount: byteCount, type: type, flags: flags)
+  }
+
+  func receiveSlow(
+    _ identifier: Int32, _ output: inout MessageOutput, byteCount: UInt, type: Int, flags: Int32
+  ) -> Int {
     do throws(Errno) {
       if identifier < 0 || byteCount > UInt(Int.max) { throw .invalid }
       let copies = flags & MessageFlag.copy != 0
       if copies && (flags & MessageFlag.except != 0 || flags & Flag.noWait == 0) { throw .invalid }
-      if copies {
-        // Linux makes its copy of the buffer first, before it looks for the queue.
-        _ = try unsafe UserMemory(message).readable(min(Int(byteCount), limits.messageBytes))
-      }
-      var output = unsafe MessageOutput(UserMemory(message))
+      // Linux makes its copy of the buffer first, before it looks for the queue.
+      if copies { try output.checkReadable(min(Int(byteCount), limits.messageBytes)) }
       let request = Namespace.request(byteCount, type, flags)
       while true {
         do throws(Errno) {
@@ -145,13 +162,11 @@ extension Namespace {
   /// Spins while the queue is full or has no message: a hand-over between running processes takes a
   /// fraction of what parking does. Turns adapt to success.
   private func spinToSend(
-    _ handle: ObjectHandle<MessageQueue>, _ text: ReadableBytes, size: Int, flags: Int32
+    _ handle: ObjectHandle<MessageQueue>, _ text: ReadableBytes, type: Int64, size: Int,
+    flags: Int32
   ) -> Bool {
     unsafe spin(handle) {
-      guard let result = unsafe Namespace.fastSend(handle, text, size: size, flags: flags) else {
-        return false
-      }
-      return result == 0
+      unsafe Namespace.fastSend(handle, text, type: type, size: size, flags: flags) == 0
     }
   }
 

@@ -26,6 +26,10 @@ struct UserMemory {
     }
     return unsafe WritableBytes(address: pointer)
   }
+
+  /// The bytes, of memory that is known to be there; nil when there are none.
+  @unsafe
+  var trusted: WritableBytes? { unsafe address.map { unsafe WritableBytes(address: $0) } }
 }
 
 /// Bytes of the program that could be read when they were asked about; perhaps misaligned.

@@ -5,10 +5,14 @@ import OmegaLinux
 struct MakeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mk",
-    abstract: "Make a semaphore set; prints its id.",
+    abstract: "Make a semaphore set or a message queue; prints its id.",
+    usage: """
+      omega mk [--namespace DIR] -S N [--key K] [--mode M]
+      omega mk [--namespace DIR] -Q [--key K] [--mode M]
+      """,
     discussion: """
-      The corresponding C function is semget. All values are 0 at first. Without --key the set is \
-      private: it can be reached by its id only.
+      The letters are those of ipcmk; the corresponding C functions are semget and msgget. All values \
+      of a set are 0 at first. Without --key the object is private: it can be reached by its id only.
 
       Exit status: 0; 1 if it could not be made.
       """)
@@ -18,9 +22,13 @@ struct MakeCommand: ParsableCommand {
   @Option(
     name: [.customShort("S"), .customLong("semaphores")],
     help: ArgumentHelp("Make a set of N semaphores.", valueName: "N"))
-  var semaphoreCount: Int32
+  var semaphoreCount: Int32?
 
-  @Option(help: ArgumentHelp("The set's key, decimal or 0x….", valueName: "K"))
+  @ArgumentParser.Flag(
+    name: [.customShort("Q"), .customLong("queue")], help: "Make a message queue.")
+  var makesQueue = false
+
+  @Option(help: ArgumentHelp("The object's key, decimal or 0x….", valueName: "K"))
   var key: String?
 
   @Option(help: ArgumentHelp("Permissions, octal.", valueName: "M"))
@@ -33,17 +41,27 @@ struct MakeCommand: ParsableCommand {
     if Words.mode(parsing: mode) == nil {
       throw ValidationError("'\(mode)' is not a mode. Give three octal digits, such as 644.")
     }
-    if semaphoreCount < 1 || semaphoreCount > Int32(Limit.semaphoresPerSet) {
+    if (semaphoreCount != nil) == makesQueue {
+      throw ValidationError("Say what to make: -S N for a set, or -Q for a queue.")
+    }
+    if let semaphoreCount, semaphoreCount < 1 || semaphoreCount > Int32(Limit.semaphoresPerSet) {
       throw ValidationError("A set has 1 to \(Limit.semaphoresPerSet) semaphores.")
     }
   }
+
+  private var kind: ObjectKind { makesQueue ? .queues : .semaphores }
 
   func run() throws {
     let namespace = try place.made()
     let number = key.flatMap { Words.key(parsing: $0) } ?? privateKey
     let flags =
       OmegaEngine.Flag.create | OmegaEngine.Flag.exclusive | Int32(Words.mode(parsing: mode) ?? 0)
-    let result = namespace.getSet(key: number, semaphoreCount: semaphoreCount, flags: flags)
+    let result =
+      if let semaphoreCount {
+        namespace.getSet(key: number, semaphoreCount: semaphoreCount, flags: flags)
+      } else {
+        namespace.getQueue(key: number, flags: flags)
+      }
     guard result < 0 else {
       print(result)
       return
@@ -53,19 +71,20 @@ struct MakeCommand: ParsableCommand {
 
   private func failure(_ error: Errno, _ key: Int32, _ namespace: Namespace) -> Failure {
     let object =
-      key == privateKey ? "a set in \(place.path)" : "key \(Words.key(key)) in \(place.path)"
+      key == privateKey
+      ? "a \(kind.noun) in \(place.path)" : "key \(Words.key(key)) in \(place.path)"
     switch error {
     case .exists:
-      let link = namespace.link(key: key).map { "set \($0.identifier) has it" } ?? "it is taken"
+      let link = namespace.link(kind, key: key).map { "\(kind.noun) \($0) has it" } ?? "it is taken"
       return Failure(
         object, link,
-        wayOut: "Take another key, or remove that set: "
-          + place.command("rm --key \(Words.key(key))"))
-    case .invalid:
+        wayOut: "Take another key, or remove that \(kind.noun): "
+          + place.command("rm \(kind.option) --key \(Words.key(key))"))
+    case .invalid where kind == .semaphores:
       return Failure(
         object,
         "SEMMSL allows \(Words.count(namespace.limits.semaphoresPerSet, "semaphore")) in a set",
-        wayOut: "Raise the limit: " + place.command("limits --set semmsl=\(semaphoreCount)"))
+        wayOut: "Raise the limit: " + place.command("limits --set semmsl=\(semaphoreCount ?? 0)"))
     case .noSpace:
       return Failure(
         object, "no room: a limit of the namespace is reached, or its file system is full",

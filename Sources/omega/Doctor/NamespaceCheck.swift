@@ -78,9 +78,7 @@ struct NamespaceCheck {
     do throws(Failure) { contents = try place.contents(namespace) } catch {
       return [Finding("objects", .fail, "\(error.object): \(error.cause)", error.wayOut)]
     }
-    let rows = contents.indices.compactMap {
-      SetRow(namespace, index: $0, links: contents.links)
-    }
+    let rows = contents.rows(namespace, ObjectKind.listed)
     let damaged = rows.filter { $0.state == .damaged }
     var findings = damaged.map { row in
       let failure = place.failure(damaged: row)
@@ -92,16 +90,21 @@ struct NamespaceCheck {
         "Nobody looks at it; it only takes room.")
     }
     let others = rows.filter { $0.state == .inaccessible }.count
+    let counts = ObjectKind.listed.compactMap { kind in
+      let count = rows.filter { $0.kind == kind && $0.state != .damaged }.count
+      return count == 0 ? nil : Words.count(count, kind.noun)
+    }
     findings.append(
       Finding(
         "objects", .ok,
-        Words.count(rows.count - damaged.count, "set") + " in order"
+        (counts.isEmpty ? "none" : counts.joined(separator: " and ") + " in order")
           + (others > 0 ? ", \(others) of them not yours to open" : ""),
         "List them: " + place.command("ls")))
-    if !contents.dangling.isEmpty {
+    let dangling = contents.kinds.reduce(0) { $0 + $1.dangling.count }
+    if dangling > 0 {
       findings.append(
         Finding(
-          "keys", .note, "\(Words.count(contents.dangling.count, "key")) without a set",
+          "keys", .note, "\(Words.count(dangling, "key")) without an object",
           "Somebody was killed while he removed it. The next use of the key clears it."))
     }
     return findings

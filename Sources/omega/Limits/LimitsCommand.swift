@@ -14,6 +14,9 @@ struct LimitsCommand: ParsableCommand {
       Exit status: 0; 1 if they could not be set.
       """)
 
+  /// Objects of each kind, and semaphores or pages in them.
+  fileprivate typealias Usage = [ObjectKind: (objects: Int, units: Int)]
+
   @OptionGroup var place: NamespaceOptions
 
   @Option(
@@ -56,10 +59,10 @@ struct LimitsCommand: ParsableCommand {
       return
     }
     var limits = NamespaceLimits()
-    var usage = (sets: 0, semaphores: 0)
+    var usage: Usage = [:]
     if let namespace = try current() {
       limits = namespace.limits
-      usage = namespace.usage()
+      for kind in ObjectKind.listed { usage[kind] = namespace.usage(of: kind) }
     }
     if json { print(document(limits, usage)) } else { show(limits, usage) }
   }
@@ -88,7 +91,7 @@ struct LimitsCommand: ParsableCommand {
     }
   }
 
-  private func show(_ limits: NamespaceLimits, _ usage: (sets: Int, semaphores: Int)) {
+  private func show(_ limits: NamespaceLimits, _ usage: LimitsCommand.Usage) {
     var table = Table([
       ("LIMIT", .left), ("VALUE", .right), ("IN USE", .right), ("DEFAULT", .right),
       ("MEANING", .left),
@@ -104,7 +107,7 @@ struct LimitsCommand: ParsableCommand {
     table.show()
   }
 
-  private func document(_ limits: NamespaceLimits, _ usage: (sets: Int, semaphores: Int)) -> JSON {
+  private func document(_ limits: NamespaceLimits, _ usage: LimitsCommand.Usage) -> JSON {
     .object(
       [("namespace", .text(place.path))]
         + NamedLimit.all.map {
@@ -129,10 +132,11 @@ private struct NamedLimit {
 
   var standard: UInt { NamespaceLimits()[position] }
 
-  func inUse(_ usage: (sets: Int, semaphores: Int)) -> Int? {
+  func inUse(_ usage: LimitsCommand.Usage) -> Int? {
     switch name {
-    case "semmns": usage.semaphores
-    case "semmni": usage.sets
+    case "semmns": usage[.semaphores]?.units ?? 0
+    case "semmni": usage[.semaphores]?.objects ?? 0
+    case "msgmni": usage[.queues]?.objects ?? 0
     default: nil
     }
   }

@@ -7,30 +7,32 @@ struct ListCommand: ParsableCommand {
     commandName: "ls",
     abstract: "List the objects of a namespace.",
     discussion: """
-      WAITING counts calls that sleep on the set, UNDO processes that hold SEM_UNDO adjustments; \
-      both are - where you may not read the set. LAST-OP is the time of the last semop.
+      WAITING counts calls that sleep on the object, UNDO processes that hold SEM_UNDO adjustments; \
+      of a queue SEND and RECV count the calls that wait to send and to receive. They are - where you \
+      may not read the object. LAST-OP is the time of the last semop.
 
       Exit status: 0; 1 if an object is damaged (which one, why, and the way out go to standard \
       error).
       """)
 
   @OptionGroup var place: NamespaceOptions
+  @OptionGroup var kinds: KindOptions
 
   @ArgumentParser.Flag(help: "Print JSON; times are seconds since 1970, 0 for never.")
   var json = false
 
   func run() throws {
-    var rows: [SetRow] = []
-    var contents: Contents?
+    var rows: [ObjectRow] = []
+    var foreign: [String] = []
     if let namespace = try place.existing() {
-      let names = try place.contents(namespace)
-      rows = names.indices.compactMap { SetRow(namespace, index: $0, links: names.links) }
-      contents = names
+      let contents = try place.contents(namespace)
+      rows = contents.rows(namespace, kinds.chosen)
+      foreign = contents.foreign
     }
-    if json { print(document(rows, contents)) } else { show(rows) }
+    if json { print(document(rows, foreign)) } else { show(rows) }
     let damaged = rows.filter { $0.state == .damaged }
     for row in damaged { Terminal.complain("\(place.failure(damaged: row))") }
-    for name in contents?.foreign ?? [] {
+    for name in foreign {
       Terminal.complain(
         "\(place.path)/\(Words.printable(name)): is no file of Omega IPC's; nobody looks at it",
         label: "Note: ")
@@ -38,60 +40,28 @@ struct ListCommand: ParsableCommand {
     if !damaged.isEmpty { throw Status.failure }
   }
 
-  private func show(_ rows: [SetRow]) {
-    var table = Table([
-      ("KEY", .left), ("ID", .right), ("PERMS", .left), ("OWNER", .left), ("NSEMS", .right),
-      ("WAITING", .right), ("UNDO", .right), ("LAST-OP", .left),
-    ])
-    for row in rows where row.state != .removed {
-      table.add([
-        row.key.map(Words.key) ?? "?", row.identifier.map { String($0) } ?? "?",
-        row.permissions.map { Words.permissions($0.mode) } ?? "?",
-        row.permissions.map { Processes.userName($0.uid) } ?? "?",
-        row.semaphoreCount.map { String($0) } ?? "?", row.waiting.map { String($0) } ?? "-",
-        row.holders.map { String($0) } ?? "-",
-        row.state == .usable
-          ? Clock.short(row.otime ?? 0) : row.state == .inaccessible ? "-" : row.state.rawValue,
-      ])
+  /// A table for each kind; with its name above where there can be several.
+  private func show(_ rows: [ObjectRow]) {
+    let chosen = kinds.chosen
+    var isFirst = true
+    for kind in chosen {
+      var table = Table(ObjectRow.columns(kind))
+      for row in rows where row.kind == kind && row.state != .removed { table.add(row.cells) }
+      if chosen.count > 1 {
+        if table.isEmpty { continue }
+        print((isFirst ? "" : "\n") + kind.title)
+      }
+      table.show()
+      isFirst = false
     }
-    table.show()
+    if isFirst { print("Nothing in \(place.path).") }
   }
 
-  private func document(_ rows: [SetRow], _ contents: Contents?) -> JSON {
-    .object([
-      ("namespace", .text(place.path)),
-      ("semaphores", .array(rows.map(\.json))),
-      ("foreign", .array((contents?.foreign ?? []).map { .text($0) })),
-    ])
-  }
-}
-
-extension SetRow {
-  var json: JSON {
-    .object([
-      ("id", .optional(identifier.map { Int($0) })),
-      ("index", .number(index)),
-      ("key", .optional(key.map(Words.key))),
-      ("state", .text(state.rawValue)),
-      ("problem", .optional(problem)),
-      ("nsems", .optional(semaphoreCount)),
-      ("permissions", permissions?.json ?? .null),
-      ("waiting", .optional(waiting)),
-      ("undo", .optional(holders)),
-      ("otime", .optional(otime.map { Int($0) })),
-      ("ctime", .optional(ctime.map { Int($0) })),
-    ])
-  }
-}
-
-extension Permissions {
-  var json: JSON {
-    .object([
-      ("mode", .text(Words.octal(mode))),
-      ("uid", .number(Int(uid))), ("owner", .text(Processes.userName(uid))),
-      ("gid", .number(Int(gid))), ("group", .text(Processes.groupName(gid))),
-      ("cuid", .number(Int(cuid))), ("creator", .text(Processes.userName(cuid))),
-      ("cgid", .number(Int(cgid))),
-    ])
+  private func document(_ rows: [ObjectRow], _ foreign: [String]) -> JSON {
+    .object(
+      [("namespace", .text(place.path))]
+        + kinds.chosen.map { kind in
+          (kind.plural, .array(rows.filter { $0.kind == kind }.map(\.json)))
+        } + [("foreign", .array(foreign.map { .text($0) }))])
   }
 }

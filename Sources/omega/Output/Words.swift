@@ -25,11 +25,6 @@ enum Words {
     return String(repeating: "0", count: 4 - digits.count) + digits
   }
 
-  static func fileName(index: Int) -> String {
-    let digits = String(index)
-    return "sem." + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
-  }
-
   static func signed(_ number: Int) -> String { number > 0 ? "+\(number)" : String(number) }
 
   static func count(_ number: Int, _ noun: String) -> String {

@@ -1,29 +1,29 @@
 import COmegaLinux
 import OmegaEngine
 
-/// What stands at an index of a namespace.
-public enum SetFinding: Sendable {
-  case usable(SetStatus)
+/// What stands at an index of a kind.
+public enum ObjectFinding<Status: Sendable>: Sendable {
+  case usable(Status)
   /// The file may not be opened by this process; what its name and its status tell.
-  case inaccessible(InaccessibleSet)
+  case inaccessible(InaccessibleObject)
   /// Being created, or its creator died before the key was given.
-  case unfinished(SetStatus)
+  case unfinished(Status)
   /// Marked removed; its remover died before the names were gone. The next use removes them.
   case removed
   case damaged(Damage)
 }
 
-/// A set that the process may not open.
-public struct InaccessibleSet: Sendable {
-  /// 0 when the size of the file is not one that a set has.
-  public var semaphoreCount: Int
-  /// Owner, group and mode of the file (follows the set's).
+/// An object that the process may not open.
+public struct InaccessibleObject: Sendable {
+  /// Semaphores, or bytes of a segment; 0 when the size of the file is not one that such an object has.
+  public var size: Int
+  /// Owner, group and mode of the file (follows the object's).
   public var uid: UInt32
   public var gid: UInt32
   public var mode: UInt32
 }
 
-/// Why a file at a set's name is no usable set.
+/// Why a file at an object's name is no usable object.
 public enum Damage: Equatable, Sendable {
   /// A directory, a link, a device …
   case notRegular
@@ -31,9 +31,9 @@ public enum Damage: Equatable, Sendable {
   case wrongSize(Int64)
   /// The header does not begin as ours do.
   case notAnImage
-  case otherVersion(UInt64)
+  case otherVersion(UInt64, known: UInt64)
   /// The header contradicts the file's size, its name or its owner.
-  case contradictsSize(semaphoreCount: UInt64)
+  case contradictsSize(claimed: UInt64)
   case contradictsName(identifier: Int32)
   case contradictsOwner(uid: UInt32)
   /// The state is neither live nor removed.
@@ -44,15 +44,37 @@ public enum Damage: Equatable, Sendable {
   case unreadable(Errno)
 }
 
+/// A kind whose objects can be looked into.
+protocol InspectedObject: StoredObject {
+  associatedtype Status: Sendable
+  /// Under the lock, the dead settled. Throws EIDRM.
+  func status<H: Host>(_ host: H) throws(Errno) -> Status
+  func statusNow() -> Status
+}
+
+extension SemaphoreSet: InspectedObject {}
+extension MessageQueue: InspectedObject {}
+
 extension Namespace {
   /// What stands at an index; nil when nothing does.
   ///
-  /// Usable sets are locked for an instant, to settle the dead.
-  public func find(index: Int) -> SetFinding? {
+  /// Usable objects are locked for an instant, to settle the dead.
+  public func findSet(index: Int) -> ObjectFinding<SetStatus>? {
+    find(SemaphoreSet.self, index: index)
+  }
+
+  /// As `findSet`.
+  public func findQueue(index: Int) -> ObjectFinding<QueueStatus>? {
+    find(MessageQueue.self, index: index)
+  }
+
+  private func find<Object: InspectedObject>(
+    _ kind: Object.Type, index: Int
+  ) -> ObjectFinding<Object.Status>? {
     // SAFETY: the namespace's path lives as long as the process.
-    var name = unsafe Path(path, .semaphores, index: index)
-    guard let file = unsafe name.withText({ unsafe ImageFile<SemaphoreSet>.open($0) }) else {
-      return whyNot(index: index)
+    var name = unsafe Path(path, Object.kind, index: index)
+    guard let file = unsafe name.withText({ unsafe ImageFile<Object>.open($0) }) else {
+      return whyNot(kind, index: index)
     }
     defer { file.unmap() }
     let state = ObjectState.of(file.object.stateWord)
@@ -70,12 +92,14 @@ extension Namespace {
     }
   }
 
-  /// Why `ImageFile<SemaphoreSet>.open` gave nothing: the same checks, one by one, on a header that is read and
-  /// not mapped.
-  private func whyNot(index: Int) -> SetFinding? {
+  /// Why `ImageFile.open` gave nothing: the same checks, one by one, on a header that is read and not
+  /// mapped.
+  private func whyNot<Object: InspectedObject>(
+    _ kind: Object.Type, index: Int
+  ) -> ObjectFinding<Object.Status>? {
     var raw = omega_file_status()
     // SAFETY: the path is terminated; the structure and the header outlive their calls.
-    var name = unsafe Path(path, .semaphores, index: index)
+    var name = unsafe Path(path, Object.kind, index: index)
     let found = unsafe name.withText { unsafe omega_lstat($0, &raw) }
     if found == -2 { return nil }
     guard found == 0 else { return .damaged(.unreadable(Errno(rawValue: -found))) }
@@ -86,11 +110,11 @@ extension Namespace {
         $0, Open.readWrite | Open.closeOnExec | Open.noFollow | Open.nonBlocking)
     }
     if descriptor == -2 { return nil }
-    let count = SetLayout.semaphoreCount(ofFile: status.byteCount)
+    let size = Object.kind.size(ofFile: status.byteCount)
     if descriptor == -13 || descriptor == -1 {
       return .inaccessible(
-        InaccessibleSet(
-          semaphoreCount: count, uid: raw.uid, gid: raw.gid, mode: raw.mode & 0o777))
+        InaccessibleObject(
+          size: size, uid: raw.uid, gid: raw.gid, mode: raw.mode & 0o777))
     }
     guard descriptor >= 0 else {
       return .damaged(.unreadable(Errno(rawValue: Int32(-descriptor))))
@@ -101,12 +125,14 @@ extension Namespace {
       omega_call(omega_call_read, descriptor, Int(bitPattern: out), 512, 0, 0, 0)
     }
     if length < 0 { return .damaged(.unreadable(Errno(rawValue: Int32(-length)))) }
-    if length > 8 && header[Header.magic / 8] != SetLayout.magic { return .damaged(.notAnImage) }
-    guard count > 0 else { return .damaged(.wrongSize(Int64(status.byteCount))) }
+    if length > 8 && header[Header.magic / 8] != Object.magic { return .damaged(.notAnImage) }
+    guard size > 0 else { return .damaged(.wrongSize(Int64(status.byteCount))) }
     let version = header[Header.version / 8]
-    if version != SetLayout.version { return .damaged(.otherVersion(version)) }
-    let claimed = header[Header.semaphoreCount / 8]
-    if claimed != UInt64(count) { return .damaged(.contradictsSize(semaphoreCount: claimed)) }
+    if version != Object.version {
+      return .damaged(.otherVersion(version, known: Object.version))
+    }
+    let claimed = header[Header.parameter / 8]
+    if claimed != UInt64(size) { return .damaged(.contradictsSize(claimed: claimed)) }
     let owner = UInt64(status.uid)
     if owner != 0 && header[Header.uid / 8] != owner && header[Header.cuid / 8] != owner {
       return .damaged(.contradictsOwner(uid: status.uid))
@@ -114,8 +140,8 @@ extension Namespace {
     return .damaged(.unreadable(.noMemory))  // Nothing is left but the mapping.
   }
 
-  /// The identifier and the size that a key's link tells; nil when there is no such link.
-  public func link(key: Int32) -> (identifier: Int32, semaphoreCount: Int)? {
-    lookUp(.semaphores, key: key).map { ($0.identifier, $0.size) }
+  /// The identifier that a key's link tells; nil when there is no such link.
+  public func link(_ kind: ObjectKind, key: Int32) -> Int32? {
+    lookUp(kind, key: key)?.identifier
   }
 }
