@@ -335,7 +335,7 @@ static inline long omega_sleeping_call(enum omega_call n, long a, long b, long c
 
 // Texts of messages: the program's memory and the image's.
 // A loop of ours: libc's memcpy uses "rep movsb" from two kilobytes on, which takes five times as
-// long for some pairs of addresses (measured on an EPYC, Documentation/Decisions/0014).
+// long for some pairs of addresses (measured on an EPYC, Documentation/Decisions/0012).
 typedef long long omega_chunk __attribute__((vector_size(16), aligned(1), may_alias));
 typedef long long omega_word __attribute__((aligned(1), may_alias));
 static inline void omega_copy(void *to, const void *from, size_t length) {
