@@ -48,6 +48,7 @@ help:
 	@echo 'make libraries   the drop-in and the C library only'
 	@echo 'make test        everything that must pass; make test-long runs the long versions'
 	@echo 'make test-postgres   PostgreSQL: pgbench, kills, its regression tests (some minutes)'
+	@echo 'make fuzz        the engine against damaged images, ten minutes (FUZZ_SECONDS)'
 	@echo 'make lint        formatting of all sources, shellcheck of all scripts'
 	@echo 'make demo        an unmodified program on Omega IPC'
 	@echo 'make bench       ratios to the kernel, measured in one run'
@@ -197,6 +198,9 @@ test-long:
 
 test-postgres: libraries
 	@Tests/Programs/postgres/run
+
+fuzz:
+	@Tests/Fuzz/run $(or $(FUZZ_SECONDS),600)
 
 demo: build
 	@Scripts/demo

@@ -100,14 +100,21 @@ func run() throws {
     (0..<4).map { SemaphoreOperation.release($0) },
     (0..<4).map { SemaphoreOperation.acquire($0) }
   )
-  var cUp = (0..<4).map { sembuf(sem_num: $0, sem_op: 1, sem_flg: 0) }
-  var cDown = (0..<4).map { sembuf(sem_num: $0, sem_op: -1, sem_flg: 0) }
+  // Aligned, so that both are on one page: a change of page costs the C side a question to the kernel.
+  let memory = UnsafeMutableRawPointer.allocate(byteCount: 48, alignment: 64)
+  defer { memory.deallocate() }
+  let cUp = memory.bindMemory(to: sembuf.self, capacity: 8)
+  let cDown = cUp + 4
+  for number in 0..<4 {
+    cUp[number] = sembuf(sem_num: UInt16(number), sem_op: 1, sem_flg: 0)
+    cDown[number] = sembuf(sem_num: UInt16(number), sem_op: -1, sem_flg: 0)
+  }
   try compare("four up and four down", turns: 2000) {
     try set.perform(up)
     try set.perform(down)
   } c: {
-    check(omegaOperate(id, &cUp, 4))
-    check(omegaOperate(id, &cDown, 4))
+    check(omegaOperate(id, cUp, 4))
+    check(omegaOperate(id, cDown, 4))
   }
 }
 

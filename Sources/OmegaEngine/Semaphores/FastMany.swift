@@ -80,11 +80,16 @@ public struct SeveralCaller {
 /// The words of a call of several operations, as its owner sees them: a copy of the descriptor's entries.
 @usableFromInline
 struct SeveralWords {
-  @usableFromInline var cells = InlineArray<8, Int>(repeating: 0)
-  @usableFromInline var olds = InlineArray<8, UInt64>(repeating: 0)
-  @usableFromInline var news = InlineArray<8, UInt64>(repeating: 0)
+  @usableFromInline var cells: InlineArray<8, Int>
+  @usableFromInline var olds: InlineArray<8, UInt64>
+  @usableFromInline var news: InlineArray<8, UInt64>
 
-  @inlinable @inline(__always) init() {}
+  /// Not by initial values, which are functions of their own for other modules.
+  @inlinable @inline(__always) init() {
+    cells = InlineArray(repeating: 0)
+    olds = InlineArray(repeating: 0)
+    news = InlineArray(repeating: 0)
+  }
 
   // SAFETY: (of all below) a place is less than the capacity of 8: a call has no more operations.
   @inlinable @inline(__always) func cell(_ place: Int) -> Int { unsafe cells[unchecked: place] }

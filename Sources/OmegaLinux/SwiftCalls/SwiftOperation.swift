@@ -39,6 +39,12 @@ extension Namespace {
   ) -> Int32 {
     if count < 1 || count > 8 { return -Errno.invalid.rawValue }
     if count > limits.operationsPerCall { return -Errno.argumentListTooLong.rawValue }
+    if count > 1, let handle = unsafe enter(identifier) {
+      // SAFETY: the handle is entered.
+      let result = unsafe Namespace.fastMany(handle, OperationWords(words: words), count: count)
+      unsafe leave(handle)
+      if result == .done { return 0 }
+    }
     var buffer = InlineArray<6, UInt64>(repeating: 0)
     // SAFETY: 48 bytes are room for 8 operations; they outlive the call.
     return unsafe withUnsafeMutablePointer(to: &buffer) {
@@ -87,6 +93,14 @@ extension Namespace {
         identifier, buffer, count: UInt(count), timeout: UnsafeMutableRawPointer($0))
     }
   }
+}
+
+/// Up to eight operations by value, so that nothing has to be written and read again.
+private struct OperationWords: OperationList {
+  let words: InlineArray<8, UInt64>
+
+  @inline(__always)
+  func operation(_ index: Int) -> Operation { Operation(bits: words[index]) }
 }
 
 /// A relative time, `struct timespec`.

@@ -154,8 +154,8 @@ extension Namespace {
 
   /// Several operations without the lock; `.slow` when its owner must decide.
   @inline(__always)
-  static func fastMany(
-    _ handle: HandlePointer, _ operations: ReadableBytes, count: Int
+  static func fastMany<List: OperationList>(
+    _ handle: HandlePointer, _ operations: List, count: Int
   ) -> FastResult {
     // SAFETY: as in `fast`; a claimed member's slot exists.
     let pid = unsafe omega_identity().pointee.pid
