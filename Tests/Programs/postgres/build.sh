@@ -29,17 +29,18 @@ build_postgres() {
   [[ -d $omega_sources/$package ]] || return 1
   rm -rf "$postgres"/{source,install,built}
   need_why="PostgreSQL could not be built, see $postgres/build.log"
-  (
-    set -e
-    dpkg-source --no-check -x "$omega_sources/$package"/*.dsc "$postgres/source"
-    cd "$postgres/source"
-    PREFERRED_SEMAPHORES=SYSV ./configure --prefix="$postgres/install" --without-icu \
-      --without-readline --without-zlib CFLAGS=-O2
-    grep -q '^#define USE_SYSV_SEMAPHORES 1' src/include/pg_config.h
-    nice -n 10 make -s -j "$(nproc)"
-    make -s install
-    # `make check` writes into the tree, and does not run as root.
-    if [[ $(id -u) == 0 ]]; then chown -R "$test_user" "$postgres/source"; fi
-    touch "$postgres/built"
-  ) >"$postgres/build.log" 2>&1 </dev/null
+  compile_postgres "$package" >"$postgres/build.log" 2>&1 </dev/null
 }
+
+# Joined by &&, because the caller's || makes bash ignore `set -e` in here.
+compile_postgres() (
+  dpkg-source --no-check -x "$omega_sources/$1"/*.dsc "$postgres/source" &&
+    cd "$postgres/source" &&
+    PREFERRED_SEMAPHORES=SYSV ./configure --prefix="$postgres/install" --without-icu \
+      --without-readline --without-zlib CFLAGS=-O2 &&
+    grep -q '^#define USE_SYSV_SEMAPHORES 1' src/include/pg_config.h &&
+    nice -n 10 make -s -j "$(nproc)" && make -s install &&
+    # `make check` writes into the tree, and does not run as root.
+    { [[ $(id -u) != 0 ]] || chown -R "$test_user" "$postgres/source"; } &&
+    touch "$postgres/built"
+)
