@@ -2,7 +2,8 @@
 //   - pieces of an attachment made by munmap, mprotect or mremap, which no library sees;
 //   - the addresses 0 and below mmap_min_addr, and SHM_REMAP over memory not the schedule's;
 //   - SHM_HUGETLB where the machine has huge pages, and with SHM_NORESERVE: Linux then makes a
-//     segment that cannot be touched; huge sizes where the machine never refuses memory;
+//     segment that cannot be touched; and by others than root, of whose locked memory Linux keeps an
+//     account over all namespaces; huge sizes where the machine never refuses memory;
 //   - the resident pages in SHM_INFO: our segments have all of theirs from the start.
 #include "memory.h"
 
@@ -185,6 +186,8 @@ void memory_leave_out(int slot, struct command *c) {
     c->cmd = SHM_STAT;
     world.region->left_out[2]++;
   }
+  if (slot != CONTROLLER && c->action == ACT_GET && world.workers[slot].user.uid != 0)
+    c->flags &= ~SHM_HUGETLB;
   if (slot == CONTROLLER || c->action != ACT_ATTACH || !(c->flags & SHM_REMAP)) return;
   const struct worker *w = &world.workers[slot];
   bool parts = world.region->features & FEATURE_PARTS, good = true;
