@@ -98,6 +98,7 @@ int main(int count, char **arguments) {
   else if (strcmp(name, "disjoint") == 0) measure_disjoint();
   else if (strcmp(name, "ping-pong") == 0) measure_ping_pong(0);
   else if (strcmp(name, "ping-pong-one-cpu") == 0) measure_ping_pong(1);
+  else if (strcmp(name, "memory") == 0) measure_memory(argument);
   else if (strcmp(name, "idle") == 0) measure_idle();
   else if (strcmp(name, "death") == 0) measure_death(atol(argument));
   else if (strcmp(name, "start") == 0) measure_start(argument, 500);

@@ -76,6 +76,7 @@ static inline void change(int id, int number, int delta, int flags) {
   } while (0)
 
 void measure_single(const char *which);
+void measure_memory(const char *which);
 void measure_sleepers(long sleepers);
 void measure_contend(int processes);
 void measure_disjoint(void);

@@ -60,6 +60,24 @@ MEASUREMENTS = [
     ),
     ("message-ping-pong", ["message-ping-pong"], "ping-pong of messages, two cores", 8, 1),
     ("message-stream", ["message-stream"], "stream of 64-byte messages, two processes", 5, 1),
+    ("attach", ["memory", "attach"], "`shmat` and `shmdt`", 0.7, 1),
+    ("attach-touch", ["memory", "attach-touch"], "`shmat`, touch of a page, `shmdt`", None, 0),
+    (
+        "segment",
+        ["memory", "segment"],
+        "a segment: create, attach, touch, detach, remove",
+        0.5,
+        1,
+    ),
+    ("segment-1m", ["memory", "segment-1m"], "the same with 1 MiB, all of it touched", None, 0),
+    (
+        "fork-attached",
+        ["memory", "fork-attached"],
+        "`fork` and end of a child, a segment attached",
+        None,
+        0,
+    ),
+    ("shm-stat", ["memory", "shm-stat"], "`IPC_STAT` of a segment", None, 0),
 ]
 
 

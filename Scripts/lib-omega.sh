@@ -156,5 +156,5 @@ build_semaphore_bench() {
   cc=$(find_c_compiler) || { echo 'no C compiler' >&2; return 1; }
   mkdir -p "$OMEGA_BUILD"
   "$cc" -std=gnu11 -O2 -Wall -Wextra -Werror -o "$OMEGA_BUILD/semaphore-bench" \
-    "$source"/{bench,single,pair,process,queues}.c -pthread
+    "$source"/{bench,single,memory,pair,process,queues}.c -pthread
 }

@@ -124,6 +124,13 @@ int omega_find_mapping(const void *address, struct omega_mapping *out) {
 
 // --- mappings  ---
 
+// More than any mapping could grow by, and no more than an address space has.
+#if defined(__x86_64__)
+#define WHOLE_ADDRESS_SPACE 0x7ffffffff000
+#else
+#define WHOLE_ADDRESS_SPACE 0x7ffffff000
+#endif
+
 // Both questions cost a system call each, a tenth of reading /proc/self/maps.
 int omega_is_mapping_of(uintptr_t address, size_t length, const void *page) {
   // FUTEX_CMP_REQUEUE_PI refuses with EINVAL two addresses that are the same word of the same file. Else it
@@ -131,12 +138,14 @@ int omega_is_mapping_of(uintptr_t address, size_t length, const void *page) {
   // to wake).
   long same = omega_call(omega_call_futex, (long)address, 12, 1, 0, (long)page, 0x5ca1ab1e);
   if (same != -22) return 0;
-  // A mapping that ends earlier cannot grow by a page: EFAULT. That it did grow does no harm to who will
-  // unmap it: it is made as long as it was.
-  long grown = omega_syscall6(SYS_mremap, (long)address, (long)length, (long)length + 4096, 0, 0, 0);
+  // Asked to grow, a mapping that ends before the range does is EFAULT, and one that does not, ENOMEM. Should
+  // it grow after all, it is made as long as it was.
+  long grown =
+      omega_syscall6(SYS_mremap, (long)address, (long)length, WHOLE_ADDRESS_SPACE, 0, 0, 0);
   if (grown == (long)address)
-    omega_call(omega_call_munmap, (long)(address + length), 4096, 0, 0, 0, 0);
-  return grown == (long)address || grown == -12 /* ENOMEM: something stands behind it */;
+    omega_call(omega_call_munmap, (long)(address + length), (long)(WHOLE_ADDRESS_SPACE - length), 0,
+               0, 0, 0);
+  return grown == (long)address || grown == -12;
 }
 
 // Of a mapping that is shared, mremap from no bytes makes another (mremap(2), old_size).

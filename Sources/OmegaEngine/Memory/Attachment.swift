@@ -89,10 +89,18 @@ extension SharedSegment {
     section.write(0, member + Member.reservedSince)
     section.write(child.map { $0.startTime } ?? 0, member + Member.startTime)
     section.write(UInt64(child.map { $0.pid } ?? 0), member + Member.pid)
-    if child == nil { section.write(0, member + Member.attachments) }
-    section.write(0, member + Member.program)
+    if child == nil {
+      section.write(0, member + Member.attachments)
+      section.write(0, member + Member.program)
+    }
     section.commit()
     return section.fate
+  }
+
+  /// Whether the slot still has to be given its name, as far as can be seen without the lock.
+  public func isNameless<H: Host>(_ host: H, reserved: Int) -> Bool {
+    memberPid(reserved) == host.pid
+      && image.load(frame.member(reserved) + Member.reservedSince) != 0
   }
 
   private func isMember<H: Host>(_ slot: Int, _ host: H) -> Bool {

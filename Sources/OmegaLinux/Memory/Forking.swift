@@ -60,23 +60,28 @@ extension Namespace {
       return
     }
     var name: (pid: UInt32, startTime: UInt64)?
-    if child != 0 {
-      var stat = omega_stat()
-      // SAFETY: the structure outlives the call. A child that is gone already leaves 0: no process has
-      // started then, so it is found dead.
-      _ = unsafe omega_read_stat(child, &stat)
-      name = (child, stat.start_time)
-    }
     unsafe list.visit { _, piece in
       // SAFETY: an entry in use, under the lock; its handle is entered.
       let handle = unsafe piece.handle
-      guard unsafe handle.pointee.reserved >= 0 else { return }
-      let fate = unsafe handle.pointee.object.nameChild(
-        host, reserved: Int(handle.pointee.reserved), child: name)
+      let reserved = Int(unsafe handle.pointee.reserved)
+      guard reserved >= 0 else { return }
       unsafe handle.pointee.reserved = -1
-      if fate == .ends { unsafe piece.namespace.endIfLeft(handle) }
+      let segment = unsafe handle.pointee.object
+      guard segment.isNameless(host, reserved: reserved) else { return }
+      if child != 0 && name == nil { name = (child, startTime(of: child)) }
+      if segment.nameChild(host, reserved: reserved, child: name) == .ends {
+        unsafe piece.namespace.endIfLeft(handle)
+      }
     }
     omega_end_fork()
+  }
+
+  /// Of a child that is gone already it is 0: no process has started then, so it is found dead.
+  private static func startTime(of child: UInt32) -> UInt64 {
+    var stat = omega_stat()
+    // SAFETY: the structure outlives the call.
+    _ = unsafe omega_read_stat(child, &stat)
+    return stat.start_time
   }
 
   private static func forgetReserved(_ list: AttachmentList) {
