@@ -60,12 +60,9 @@ extension Section where Object == MessageQueue {
       slot = Links(bits: image.load(frame.waiter(receiver) + Waiter.queueLinks)).next
       let request = request(ofWaiter: receiver)
       guard queue.isQueued(receiver), request.matches(type) else { continue }
-      // Nothing is ever granted to the dead. Asked last, because it may cost a system call.
-      if ownerIsDead(receiver) {
-        Object.dequeue(&self, receiver, status: WaiterStatus.free)
-        continue
-      }
-      if size > request.capacity && !request.cuts { continue }
+      // Nothing is ever granted to the dead; they leave in `refuseTooSmall`. Asked last, because it may
+      // cost a system call.
+      if size > request.capacity && !request.cuts || ownerIsDead(receiver) { continue }
       write(UInt64(cell), frame.waiter(receiver) + Waiter.cell)
       queue.stamp(Header.lastSend, pid: pid, time: now, &self)
       // Linux stores the receiver's thread here, and its process in a receive without sleep.
@@ -86,7 +83,8 @@ extension Section where Object == MessageQueue {
   }
 
   /// Receivers that a message would go to but for the size of their buffer return E2BIG, up to the one
-  /// that takes it (semantics B3.5).
+  /// that takes it (semantics B3.5). Dead ones before it leave, each in a transaction of its own, for
+  /// there may be more of them than the journal has room for.
   mutating func refuseTooSmall(type: Int64, size: Int) {
     var slot = Links(bits: image.load(Header.receivers)).next
     var steps = 0
@@ -95,9 +93,12 @@ extension Section where Object == MessageQueue {
       slot = Links(bits: image.load(frame.waiter(receiver) + Waiter.queueLinks)).next
       let request = request(ofWaiter: receiver)
       guard queue.isQueued(receiver), request.matches(type) else { continue }
-      if size > request.capacity && !request.cuts {
+      if ownerIsDead(receiver) {
+        Object.dequeue(&self, receiver, status: WaiterStatus.free)
+        commit()
+      } else if size > request.capacity && !request.cuts {
         complete(receiver, .argumentListTooLong)
-      } else if !ownerIsDead(receiver) {
+      } else {
         return
       }
     }
