@@ -103,7 +103,8 @@ extension MessageQueue {
     }
     let bits = UInt64(bitPattern: type)
     let difference = bits ^ UInt64(bitPattern: self.type(ofLeaf: nearest))
-    let bit = UInt64(63 - difference.leadingZeroBitCount) & 63
+    // Never 0, unless a peer scribbles over the type meanwhile.
+    let bit = UInt64(truncatingIfNeeded: 63 &- difference.leadingZeroBitCount) & 63
     var node = root
     for _ in 0..<64 {
       let words = cell(node)
