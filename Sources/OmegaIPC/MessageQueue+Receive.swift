@@ -79,7 +79,8 @@ extension MessageQueue {
   /// many. The message stays, and nothing of the queue's status changes. Never waits; needs permission
   /// to read.
   ///
-  /// - Throws: as ``receive(_:atMost:longer:)``, except EINTR.
+  /// - Throws: as ``receive(_:atMost:longer:)``, except EINTR. A longer message is refused with
+  ///   ``LongMessage/cut`` too (EINVAL), for Linux cuts no copy.
   ///
   /// The corresponding C function is `msgrcv` with `MSG_COPY | IPC_NOWAIT`.
   public func peek(
