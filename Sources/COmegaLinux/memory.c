@@ -138,6 +138,7 @@ int omega_is_mapping_of(uintptr_t address, size_t length, const void *page) {
   // to wake).
   long same = omega_call(omega_call_futex, (long)address, 12, 1, 0, (long)page, 0x5ca1ab1e);
   if (same != -22) return 0;
+  if (length <= 4096) return 1;
   // Asked to grow, a mapping that ends before the range does is EFAULT, and one that does not, ENOMEM. Should
   // it grow after all, it is made as long as it was.
   long grown =

@@ -78,6 +78,10 @@ int omega_is_mapping_of(uintptr_t address, size_t length, const void *_Nonnull p
 long omega_map_again(const void *_Nonnull page, size_t length)
     __attribute__((visibility("hidden")));
 
+static inline void omega_clear(void *_Nonnull memory, size_t length) {
+  __builtin_memset(memory, 0, length);
+}
+
 // fchmodat(2); and bytes of memory and swap that could be had, −1 when nobody knows.
 long omega_change_path_mode(const char *_Nonnull path, uint32_t mode)
     __attribute__((visibility("hidden")));

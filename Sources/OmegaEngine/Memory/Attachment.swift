@@ -47,6 +47,8 @@ extension SharedSegment {
   public func reserveForChild<H: Host>(_ host: H, attachments: Int) -> Int? {
     guard var section = try? Section(self, host) else { return nil }
     defer { section.close() }
+    // The child will have the image mapped.
+    announceSharer()
     guard let slot = try? section.claimSlot() else { return nil }
     let member = frame.member(slot)
     section.write(UInt64(bitPattern: max(1, host.now())), member + Member.reservedSince)
@@ -62,6 +64,7 @@ extension SharedSegment {
   ) -> Int? {
     guard var section = try? Section(self, host) else { return nil }
     defer { section.close() }
+    announceSharer()
     // Marked for removal and left by all others, it is there again.
     guard section.isLive else { return nil }
     let isReserved = section.isReserved(reserved, by: parent) || isMember(reserved, host)

@@ -41,6 +41,9 @@ public struct SegmentLayout: Equatable, Sendable {
     SegmentLayout.pageCount(byteCount) * SegmentLayout.pageByteCount
   }
 
+  /// The largest segment whose image may become another's.
+  public static var mostRenewed: Int { 16 * pageByteCount }
+
   /// The largest segment whose file may have the size that its layout asks for.
   public static var highestByteCount: Int { Int.max - dataOffset - 2 * pageByteCount }
 
@@ -81,4 +84,6 @@ public enum SegmentFlag {
   /// Marked for removal: gone with the last attachment.
   public static var doomed: UInt64 { 0o1000 }  // SHM_DEST
   public static var locked: UInt64 { 0o2000 }  // SHM_LOCKED
+  /// Its memory was not claimed (SHM_NORESERVE). Not shown.
+  public static var unclaimed: UInt64 { 0o10000 }
 }

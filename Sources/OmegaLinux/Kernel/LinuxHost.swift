@@ -10,6 +10,9 @@ public struct LinuxHost: Host {
   // SAFETY: points into the calling thread's own storage, and a host value never leaves its thread.
   private let thread: UnsafeMutablePointer<omega_thread>
 
+  /// The caller has blocked all signals for longer than a section.
+  var isQuiet = false
+
   /// The calling thread.
   public init() {
     // SAFETY: both point to storage that lives as long as the thread and the process.
@@ -30,6 +33,8 @@ public struct LinuxHost: Host {
   // MARK: Sections
 
   public func enter() -> SectionToken {
+    let pending = unsafe thread.pointee.robust.map { unsafe $0.pointee.list_op_pending } ?? 0
+    if isQuiet { return SectionToken(signalMask: 0, pending: pending) }
     var old: UInt64 = 0
     var all = UInt64.max
     // SAFETY: rt_sigprocmask(SIG_SETMASK) reads and writes eight bytes each.
@@ -39,7 +44,6 @@ public struct LinuxHost: Host {
           omega_call_rt_sigprocmask, 2, Int(bitPattern: all), Int(bitPattern: old), 8, 0, 0)
       }
     }
-    let pending = unsafe thread.pointee.robust.map { unsafe $0.pointee.list_op_pending } ?? 0
     return SectionToken(signalMask: old, pending: pending)
   }
 
@@ -48,6 +52,7 @@ public struct LinuxHost: Host {
     if let head = unsafe thread.pointee.robust {
       unsafe head.pointee.list_op_pending = token.pending
     }
+    if isQuiet { return }
     var mask = token.signalMask
     // SAFETY: as in `enter`.
     unsafe withUnsafePointer(to: &mask) { mask in

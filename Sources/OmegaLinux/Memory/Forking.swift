@@ -102,8 +102,19 @@ extension Namespace {
         host, reserved: Int(handle.pointee.reserved), parent: handle.pointee.memberPid,
         attachments: Int(handle.pointee.attachments))
       unsafe remember(handle, slot: slot ?? -1, host)
+      unsafe piece.namespace.enterAgain(handle)
     }
     forgetReserved(list)
+  }
+
+  /// Puts an inherited handle into the table, which the fork has wiped.
+  private func enterAgain(_ handle: ObjectHandle<SharedSegment>) {
+    let token = omega_lock_process()
+    defer { omega_unlock_process(token) }
+    // SAFETY: under the process's lock; the handle is entered.
+    guard unsafe handle.pointee.retired == 0 && handle.pointee.tag != 0 else { return }
+    let entry = unsafe SharedSegment.table(state) + Int(handle.pointee.tag &- 1) & 0x7FFF
+    if unsafe entry.pointee == nil { unsafe omega_publish(entry, handle) }
   }
 
   /// At the process's ordinary end: segments that are marked for removal end with their last user. (After

@@ -37,9 +37,10 @@ extension Namespace {
   private func attach(
     _ handle: ObjectHandle<SharedSegment>, _ wish: AttachedMemory.Wish
   ) throws(Errno) -> UInt {
-    let host = LinuxHost()
+    var host = LinuxHost()
     let lock = omega_lock_attachments(host.tid)
     defer { omega_unlock_attachments(lock) }
+    host.isQuiet = true
     let list = try AttachmentList.make()
     Namespace.followForks()
     Namespace.countInherited(list, host)
@@ -133,9 +134,10 @@ extension Namespace {
 
   /// `shmdt` (shmdt(2)): 0 or a negative errno. Of the process, whatever the namespace.
   public static func detachSegment(_ address: UInt) -> Int32 {
-    let host = LinuxHost()
+    var host = LinuxHost()
     let lock = omega_lock_attachments(host.tid)
     defer { omega_unlock_attachments(lock) }
+    host.isQuiet = true
     guard let list = AttachmentList.ofProcess, let number = list.number(at: address) else {
       return -22
     }

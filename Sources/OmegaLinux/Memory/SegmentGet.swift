@@ -40,7 +40,7 @@ extension Namespace {
   }
 
   private func createSegment(_ key: Int32, _ size: Int, _ flags: Int32) throws(Errno) -> Int32 {
-    try create(
+    try createRenewable(
       SharedSegment.self, key: key, size: size, mode: UInt32(bitPattern: flags) & 0o777,
       claims: flags & SegmentCallFlag.noReserve == 0 ? .memory : .nothing)
   }

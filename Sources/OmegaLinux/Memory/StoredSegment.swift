@@ -35,4 +35,33 @@ extension SharedSegment: StoredObject {
     let available = omega_available_memory()
     return available < 0 || byteCount < available
   }
+
+  static func willUnlink(
+    _ namespace: Namespace, _ object: SharedSegment, inode: UInt64, index: Int
+  ) {
+    namespace.giveSpareName(object, inode: inode, index: index)
+  }
+
+  static func keepImage(
+    _ namespace: Namespace, _ handle: UnsafeMutablePointer<Handle<SharedSegment>>
+  ) -> Bool {
+    unsafe namespace.keepSpare(handle)
+  }
+
+  /// The data of the segment that the image was before.
+  static func clean(_ object: SharedSegment) -> Bool {
+    let page = SegmentLayout.pageByteCount
+    let byteCount = object.layout.mappedByteCount
+    // SAFETY: the image is ours alone; its mapping ends with the first page of the data.
+    let first = unsafe object.image.address(SegmentLayout.dataOffset)
+    unsafe omega_clear(first, page)
+    if byteCount == page { return true }
+    let all = unsafe omega_map_again(first, byteCount)
+    guard all > 0, let memory = unsafe UnsafeMutableRawPointer(bitPattern: all) else {
+      return false
+    }
+    unsafe omega_clear(memory + page, byteCount - page)
+    unsafe Kernel.unmap(memory, byteCount)
+    return true
+  }
 }

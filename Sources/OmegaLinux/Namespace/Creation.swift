@@ -5,13 +5,20 @@ extension Namespace {
   /// Makes a set and its names; returns the identifier. Throws as `create(_:key:size:mode:)`.
   func create(key: Int32, semaphoreCount: Int, mode: UInt32) throws(Errno) -> Int32 {
     try checkLimits(adding: semaphoreCount)
-    var header = NewHeader(SemaphoreSet.self, self, size: semaphoreCount, key: key, mode: mode)
+    return try createRenewable(SemaphoreSet.self, key: key, size: semaphoreCount, mode: mode)
+  }
+
+  /// As `create(_:key:size:mode:)`, of a spare image where there is one.
+  func createRenewable<Object: RenewableObject & StoredObject>(
+    _ kind: Object.Type, key: Int32, size: Int, mode: UInt32, claims: Claims = .memory
+  ) throws(Errno) -> Int32 {
+    var header = NewHeader(kind, self, size: size, key: key, mode: mode)
+    header.claims = claims
     var reserved: Int32?
-    let layout = SetLayout(semaphoreCount: semaphoreCount)
-    if let file = createFromSpare(layout, &header, &reserved) {
+    if let file: ImageFile<Object> = createFromSpare(size, &header, &reserved) {
       return try finishCreation(file, key: key)
     }
-    let file: ImageFile<SemaphoreSet> = try createFile(semaphoreCount, &header, reserved)
+    let file: ImageFile<Object> = try createFile(size, &header, reserved)
     return try finishCreation(file, key: key)
   }
 
@@ -20,10 +27,9 @@ extension Namespace {
   /// The image is complete before it has a name. The name by index comes first; an object with a key
   /// exists when the key's link names it. Throws EEXIST when the key was taken meanwhile.
   func create<Object: StoredObject>(
-    _ kind: Object.Type, key: Int32, size: Int, mode: UInt32, claims: Claims = .memory
+    _ kind: Object.Type, key: Int32, size: Int, mode: UInt32
   ) throws(Errno) -> Int32 {
     var header = NewHeader(kind, self, size: size, key: key, mode: mode)
-    header.claims = claims
     let file: ImageFile<Object> = try createFile(size, &header, nil)
     return try finishCreation(file, key: key)
   }
@@ -116,7 +122,7 @@ extension Namespace {
     // SAFETY: as above.
     var name = unsafe Path(path, Object.kind, index: Int(identifier) & 0x7FFF)
     _ = unsafe name.withText { unsafe Kernel.unlink($0) }
-    if Object.kind == .semaphores { dropSpareName(inode: file.inode) }
+    dropSpareName(Object.kind, inode: file.inode)
     unmapImage(file.object)
   }
 
@@ -177,7 +183,9 @@ enum Claims { case memory, nothing }
 
 /// The first 512 bytes of a new image.
 struct NewHeader {
-  var claims = Claims.memory
+  var claims = Claims.memory {
+    didSet { self[Header.segmentFlags] = claims == .memory ? 0 : SegmentFlag.unclaimed }
+  }
   private var words = InlineArray<64, UInt64>(repeating: 0)
 
   init<Object: StoredObject>(

@@ -7,10 +7,9 @@ import OmegaEngine
 @safe
 public struct NamespaceState {
   /// Handles by index, for each kind a table with an entry for every index (`StoredObject.table`). An
-  /// entry is changed under the process's lock and read without it.
-  ///
-  /// A fork wipes the tables of sets and queues: a child must not use its parent's mappings, which may
-  /// become another set's (`Spare.swift`). It keeps that of segments: it has attached what its parent has.
+  /// entry is changed under the process's lock and read without it. A fork wipes it: a child must not use
+  /// its parent's mappings, which may become another object's (`Spare.swift`). Those of segments that it
+  /// has attached too it enters again (`Forking.swift`).
   // SAFETY: maps 32768 pointers a kind for the life of the process.
   let tables: UnsafeMutableRawPointer
   /// The directory's path, terminated.
@@ -26,21 +25,21 @@ public struct NamespaceState {
   var near: UnsafeMutableRawPointer
   /// Fresh handles are taken from here, for each kind from its own part.
   let pools: UnsafeMutableRawPointer
-  /// What else a fork wipes.
+  /// What else a fork wipes: 64 bytes a kind, and their supplies of handles.
   let recent: UnsafeMutablePointer<Recent>
   /// A fork does wipe it.
   let mayRenew: Bool
 }
 
-/// What a process has in hand. All zeros at the start and after a fork. Under the process's lock.
+/// What a process has in hand of a kind. All zeros at the start and after a fork. Under the process's lock.
 @unsafe
 struct Recent {
   /// See `Spare.swift`.
   var spare: UnsafeMutableRawPointer?
-  var spareSemaphoreCount = 0
+  var spareSize = 0
   var spareInode: UInt64 = 0
   var hasNoSpareName: UInt32 = 0
-  /// A program that removes one set leaves no image in reserve.
+  /// A program that removes one object leaves no image in reserve.
   var hasRemovedBefore: UInt32 = 0
 }
 
@@ -141,9 +140,8 @@ public struct Namespace: @unchecked Sendable {
     let tableBytes = ObjectKind.count * Namespace.tableByteCount
     let poolBytes = ObjectKind.count * Namespace.poolByteCount
     let recentBytes = 4096
-    // The table of segments is the last.
-    let wipedBytes = recentBytes + tableBytes - Namespace.tableByteCount
-    let poolOffset = stateBytes + recentBytes + tableBytes
+    let wipedBytes = recentBytes + tableBytes
+    let poolOffset = stateBytes + wipedBytes
     let allBytes = poolOffset + (poolBytes + 4095) / 4096 * 4096
     guard let memory = unsafe Kernel.map(-1, allBytes + holeBytes) else { throw .noMemory }
     unsafe Kernel.unmap(memory + allBytes, holeBytes)

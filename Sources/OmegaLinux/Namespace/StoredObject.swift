@@ -25,6 +25,9 @@ protocol StoredObject: IPCObject {
   /// Words of the kind in a new header.
   static func fill(_ header: inout NewHeader, size: Int, _ namespace: Namespace)
 
+  /// Makes what of a spare image the engine does not write as if it were new; false when that cannot be.
+  static func clean(_ object: Self) -> Bool
+
   /// Before the file of a removed object loses its name. Under the object's lock.
   static func willUnlink(_ namespace: Namespace, _ object: Self, inode: UInt64, index: Int)
   /// The last user of a removed object has left: true when its mapping is kept. Under the process's
@@ -76,6 +79,7 @@ extension StoredObject {
   ) -> Bool {
     false
   }
+  static func clean(_ object: Self) -> Bool { true }
   static func fill(_ header: inout NewHeader, size: Int, _ namespace: Namespace) {}
 }
 
