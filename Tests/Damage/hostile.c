@@ -16,23 +16,25 @@ struct shared {
   int64_t began[VICTIMS];  // when the call that runs now began, 0 between calls
   int call[VICTIMS];       // which
   long calls, failed, scribbles;
+  int created;             // an object that another process has made
   long guarded;            // rounds whose image lay between pages without access
 };
 static struct shared *shared;
-static int set;
+static int set;  // the object, of whichever kind
+static const struct target *target;
 
 static uint64_t state;
-static uint64_t next_random(void) {
+uint64_t next_random(void) {
   state ^= state << 13;
   state ^= state >> 7;
   state ^= state << 17;
   return state;
 }
-static int below(int limit) { return (int)((next_random() >> 33) % (uint64_t)limit); }
+int below(int limit) { return (int)((next_random() >> 33) % (uint64_t)limit); }
 
 // --- a victim
 
-// Where a set's image is mapped in this process; whether inaccessible pages enclose it.
+// Where an object's image is mapped in this process; whether inaccessible pages enclose it.
 struct mapping {
   unsigned long start, end;
   bool guarded;
@@ -44,7 +46,7 @@ static struct mapping find_mapping(int id) {
   char line[600], rights[5];
   unsigned long start, end, inode, last_end = 0;
   bool last_is_guard = false, is_next = false, begins_guarded = false;
-  if (stat(path_of_set(id), &status)) give_up("stat of an image");
+  if (stat(target->path(id), &status)) give_up("stat of an image");
   while (maps && fgets(line, sizeof line, maps)) {
     if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &start, &end, rights, &inode) != 4) continue;
     bool is_guard = !strncmp(rights, "---", 3);
@@ -62,22 +64,24 @@ static struct mapping find_mapping(int id) {
   return found;
 }
 
-// A new set whose image lies between inaccessible pages: it finds room exactly where we leave some.
+// A new object whose image lies between inaccessible pages: it finds room just where we leave some.
 static unsigned char *around;
 static size_t around_size;
-static int new_guarded_set(int count, const unsigned short *values) {
+static int new_guarded(void) {
   static size_t image_size;
-  if (!image_size) {
-    int id = new_set(count, values);
+  static const struct target *measured;
+  if (measured != target) {
+    int id = target->create();
+    measured = target;
     struct mapping mapping = find_mapping(id);
     image_size = mapping.end - mapping.start;
-    remove_set(id);
+    target->remove(id);
   }
   around_size = image_size + 2 * GUARD;
   around = mmap(NULL, around_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (around == MAP_FAILED) give_up("mmap");
   munmap(around + GUARD, image_size);
-  int id = new_set(count, values);
+  int id = target->create();
   if (find_mapping(id).guarded) shared->guarded++;
   return id;
 }
@@ -86,7 +90,7 @@ static void remove_guards(void) {
   munmap(around + around_size - GUARD, GUARD);
 }
 
-static int any_call(int kind) {
+static int any_set_call(int set, int kind) {
   unsigned short values[COUNT];
   struct semid_ds status;
   struct seminfo info;
@@ -137,7 +141,7 @@ static void suffer(int number, uint64_t seed) {
     int kind = below(30);
     shared->call[number] = kind;
     __atomic_store_n(&shared->began[number], now_ns(), __ATOMIC_RELEASE);
-    int result = any_call(kind);
+    int result = target->call(set, kind);
     __atomic_store_n(&shared->began[number], 0, __ATOMIC_RELEASE);
     __atomic_fetch_add(&shared->calls, 1, __ATOMIC_RELAXED);
     if (result < 0) __atomic_fetch_add(&shared->failed, 1, __ATOMIC_RELAXED);
@@ -154,7 +158,7 @@ struct image {
 };
 
 static bool map_image(struct image *image) {
-  int file = open(path_of_set(set), O_RDWR | O_CLOEXEC);
+  int file = open(target->path(set), O_RDWR | O_CLOEXEC);
   struct stat status;
   if (file < 0 || fstat(file, &status)) return false;
   image->size = (size_t)status.st_size;
@@ -221,13 +225,13 @@ static bool all_well(int round) {
     int status;
     int64_t began = __atomic_load_n(&shared->began[i], __ATOMIC_ACQUIRE);
     if (waitpid(victims[i], &status, WNOHANG) == victims[i]) {
-      not_ok("hostile-peer", "round %d: victim %d in call %d: %s", round, i, shared->call[i],
+      not_ok(target->name, "round %d: victim %d in call %d: %s", round, i, shared->call[i],
              ending(WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status)));
       victims[i] = 0;
       return false;
     }
     if (began && now_ns() - began > HANG_SECONDS * 1000000000LL) {
-      not_ok("hostile-peer", "round %d: victim %d hangs in call %d, state %c", round, i,
+      not_ok(target->name, "round %d: victim %d hangs in call %d, state %c", round, i,
              shared->call[i], state_of(victims[i]));
       return false;
     }
@@ -237,13 +241,12 @@ static bool all_well(int round) {
 
 // A fresh process opens what is left of it.
 static int open_damaged(void) {
-  for (int kind = 0; kind < 12; kind++) any_call(kind);
+  for (int kind = 0; kind < 12; kind++) target->call(set, kind);
   return 0;
 }
 
 static bool play_round(int round) {
-  static const unsigned short start[COUNT] = {3, 2, 1, 0, 5, 4};
-  set = watched_set = new_guarded_set(COUNT, start);
+  set = new_guarded();
   memset(shared->began, 0, sizeof shared->began);
   for (int i = 0; i < VICTIMS; i++) {
     uint64_t seed = next_random();
@@ -271,7 +274,7 @@ static bool play_round(int round) {
   if (well) {
     int result = in_child(open_damaged, HANG_SECONDS * 4);
     if (result) {
-      not_ok("hostile-peer", "round %d: a fresh process %s", round, ending(result));
+      not_ok(target->name, "round %d: a fresh process %s", round, ending(result));
       well = false;
     }
   }
@@ -293,7 +296,7 @@ static bool play_round(int round) {
   munmap(image.memory, image.size);
   remove_guards();
   // The way out for its owner; the damaged file may have to be removed by hand.
-  if (omega_semctl(set, 0, IPC_RMID) < 0) unlink(path_of_set(set));
+  if (!target->remove(set)) unlink(target->path(set));
   return well;
 }
 
@@ -334,14 +337,26 @@ static void scribbled_sleeper(void) {
   remove_set(set);
 }
 
-int run_hostile(unsigned seed) {
+static int create_set(void) {
+  static const unsigned short start[COUNT] = {3, 2, 1, 0, 5, 4};
+  return new_set(COUNT, start);
+}
+static bool remove_any_set(int id) { return omega_semctl(id, 0, IPC_RMID) == 0; }
+static const struct target sets = {"hostile-peer", create_set, any_set_call, remove_any_set,
+                                   path_of_set};
+
+static void map_shared(void) {
   shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) give_up("mmap");
+}
+
+// Rounds of scribbling over objects of a kind, beside a set that nobody may touch.
+static void play(const struct target *kind, unsigned seed, int rounds) {
   state = seed * 0x9E3779B97F4A7C15ull + 1;
-  const int rounds = is_long_run() ? 1000 : 80;
+  target = kind;
+  shared->calls = shared->failed = shared->scribbles = shared->guarded = 0;
   int round = 0;
   bool well = true;
-  scribbled_sleeper();
   int neighbour = new_set(2, (unsigned short[]){7, 9});
   for (; round < rounds && well; round++) {
     watch("hostile peer", 600);
@@ -349,14 +364,27 @@ int run_hostile(unsigned seed) {
   }
   unsigned short values[2];
   if (!get_values(neighbour, values) || values[0] != 7 || values[1] != 9)
-    not_ok("hostile-peer", "another set was touched: %s", values_text(values, 2));
+    not_ok(kind->name, "another set was touched: %s", values_text(values, 2));
   remove_set(neighbour);
   if (well)
-    ok("hostile-peer", "seed %u, %d rounds, %ld scribbles; %ld calls of which %ld failed; no "
+    ok(kind->name, "seed %u, %d rounds, %ld scribbles; %ld calls of which %ld failed; no "
        "crash, no hang; %ld rounds with the image between inaccessible pages", seed, round,
        shared->scribbles, shared->calls, shared->failed, shared->guarded);
   else
-    printf("# replay: Tests/Damage/run hostile %u\n", seed);
+    printf("# replay: Tests/Damage/run hostile%s %u\n", kind == &sets ? "" : "-queues", seed);
+}
+
+int run_hostile(unsigned seed) {
+  map_shared();
+  target = &sets;
+  scribbled_sleeper();
+  play(&sets, seed, is_long_run() ? 1000 : 80);
+  return failures != 0;
+}
+
+int run_hostile_queues(unsigned seed) {
+  map_shared();
+  play(&queue_target, seed, is_long_run() ? 1000 : 80);
   return failures != 0;
 }
 
@@ -364,7 +392,7 @@ int run_hostile(unsigned seed) {
 
 static int use_for_a_second(void) {
   int64_t end = now_ns() + 300000000LL;
-  while (now_ns() < end) any_call(below(30));
+  while (now_ns() < end) target->call(set, below(30));
   return 0;
 }
 
@@ -377,26 +405,39 @@ static int use_neighbour(void) {
 
 // Linux gives SIGBUS to who touches a mapping behind the end of its file: whoever may write the
 // file can do that to its users, and no others. What is tested is that the rest goes on.
-int run_truncate(void) {
+// This process must not have what is going to be truncated in its own memory.
+static int create_in_child(void) {
+  shared->created = target->create();
+  return 0;
+}
+static int create_elsewhere(const struct target *kind) {
+  target = kind;
+  if (in_child(create_in_child, 20)) give_up("create");
+  return shared->created;
+}
+
+static void truncate_objects(const struct target *kind) {
   static const off_t sizes[] = {0, 100, 4096, 8192, 40960, 1 << 20};
   watch("truncate", 120);
   state = 4711;
+  target = kind;
   neighbour = new_set(2, (unsigned short[]){7, 9});
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     char name[60];
-    snprintf(name, sizeof name, "truncated-to-%ld", (long)sizes[i]);
-    set = new_set(COUNT, NULL);
+    snprintf(name, sizeof name, "%struncated-to-%ld", kind == &sets ? "" : "queue-",
+             (long)sizes[i]);
+    set = create_elsewhere(kind);
     pid_t user = fork();
     if (user == 0) {
       setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
       _exit(use_for_a_second());
     }
     usleep(20000);
-    if (truncate(path_of_set(set), sizes[i])) give_up("truncate");
+    if (truncate(kind->path(set), sizes[i])) give_up("truncate");
     int status;
     waitpid(user, &status, 0);
     int seen = WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
-    printf("#   %s: a user of that set %s\n", name, seen ? ending(seen) : "went on");
+    printf("#   %s: a user of it %s\n", name, seen ? ending(seen) : "went on");
     int fresh = in_child(open_damaged, 60), other = in_child(use_neighbour, 10);
     if (seen && seen != 256 + SIGBUS)
       not_ok(name, "a user %s", ending(seen));
@@ -406,8 +447,14 @@ int run_truncate(void) {
       not_ok(name, "the other set: %s, value %d", ending(other), control(neighbour, 0, GETVAL));
     else
       ok(name, "fresh processes get errors, the other set works");
-    unlink(path_of_set(set));
+    unlink(kind->path(set));
   }
   remove_set(neighbour);
+}
+
+int run_truncate(void) {
+  map_shared();
+  truncate_objects(&sets);
+  truncate_objects(&queue_target);
   return failures != 0;
 }

@@ -21,6 +21,12 @@ const char *path_of_set(int id) {
   return path_of(name);
 }
 
+const char *path_of_queue(int id) {
+  char name[20];
+  snprintf(name, sizeof name, "msg.%05d", id & 0x7FFF);
+  return path_of(name);
+}
+
 static int wait_for(pid_t pid, int seconds) {
   int status;
   int64_t end = now_ns() + seconds * 1000000000LL;
@@ -63,6 +69,10 @@ const char *ending(int result) {
 int main(int argc, char **argv) {
   const char *part = argc > 1 ? argv[1] : "";
   if (!strcmp(part, "hostile")) return run_hostile(argc > 2 ? (unsigned)atol(argv[2]) : 1);
+  if (!strcmp(part, "hostile-queues"))
+    return run_hostile_queues(argc > 2 ? (unsigned)atol(argv[2]) : 1);
+  if (!strcmp(part, "queue-limits")) return run_queue_limits();
+  if (!strcmp(part, "queue-users")) return run_queue_users();
   if (!strcmp(part, "truncate")) return run_truncate();
   if (!strcmp(part, "foreign")) return run_foreign();
   if (!strcmp(part, "directory")) return run_directory();

@@ -1,17 +1,18 @@
 // Agents: processes that do what they are told. See death.h.
-#include "death.h"
+#include "Queues/queue.h"
 
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-static int obey(const struct command *command) {
+static int obey(const struct command *command, struct note *received) {
   unsigned short values[MAX_SEMAPHORES];
   switch (command->order) {
     case ORDER_OPERATE: return operate_many(command->id, command->operations, command->count);
     case ORDER_SET_VALUE: return set_value(command->id, command->semaphore, command->value);
     case ORDER_GET_VALUES: return get_values(command->id, values) ? 0 : errno;
+    case ORDER_MESSAGE: return call_queue(command->id, &command->call, received);
   }
   return EINVAL;
 }
@@ -19,8 +20,9 @@ static int obey(const struct command *command) {
 static void serve(int socket) {
   struct command command;
   while (read(socket, &command, sizeof command) == sizeof command) {
-    int error = obey(&command);
-    struct reply reply = {error, now_ns()};
+    struct reply reply = {.error = 0};
+    reply.error = obey(&command, &reply.note);
+    reply.ns = now_ns();
     if (write(socket, &reply, sizeof reply) != sizeof reply) break;
   }
   _exit(0);
@@ -57,6 +59,10 @@ void agent_operate(struct agent *agent, int id, const struct sembuf *operations,
 void agent_set_value(struct agent *agent, int id, int semaphore, int value) {
   tell(agent, &(struct command){
                   .order = ORDER_SET_VALUE, .id = id, .semaphore = semaphore, .value = value});
+}
+
+void agent_message(struct agent *agent, int id, const struct message_call *call) {
+  tell(agent, &(struct command){.order = ORDER_MESSAGE, .id = id, .call = *call});
 }
 
 bool agent_reply(struct agent *agent, int ms, struct reply *reply) {

@@ -10,18 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
+#include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-// The tests that need no tracer also run on the kernel's semaphores: what they demand is Linux's.
+// The tests that need no tracer also run on the kernel's objects: what they demand is Linux's.
 #ifdef ON_KERNEL
 #define omega_semget semget
 #define omega_semop semop
 #define omega_semtimedop semtimedop
 #define omega_semctl semctl
+#define omega_msgget msgget
+#define omega_msgsnd msgsnd
+#define omega_msgrcv msgrcv
+#define omega_msgctl msgctl
 #else
 #include "omega_ipc.h"
 #endif
@@ -82,15 +87,29 @@ const char *values_text(const unsigned short *values, int count);
 
 // --- agents: other processes that do what they are told
 
-enum order { ORDER_OPERATE, ORDER_SET_VALUE, ORDER_GET_VALUES };
+enum order { ORDER_OPERATE, ORDER_SET_VALUE, ORDER_GET_VALUES, ORDER_MESSAGE };
+// A message: its bytes follow from size and serial.
+struct note {
+  long type;
+  int size;
+  unsigned serial;
+};
+// A call of msgsnd (when `note.type` is above 0) or msgrcv.
+struct message_call {
+  struct note note;
+  long type;
+  int flags, capacity;
+};
 struct command {
   enum order order;
   int id, count;
   struct sembuf operations[MAX_OPERATIONS];
   int semaphore, value;
+  struct message_call call;
 };
 struct reply {
   int error;
+  struct note note;  // received
   int64_t ns;  // when the call returned
 };
 struct agent {
@@ -100,6 +119,7 @@ struct agent {
 void agent_start(struct agent *agent);
 void agent_operate(struct agent *agent, int id, const struct sembuf *operations, int count);
 void agent_set_value(struct agent *agent, int id, int semaphore, int value);
+void agent_message(struct agent *agent, int id, const struct message_call *call);
 // Waits for the reply; false when none came in time.
 bool agent_reply(struct agent *agent, int ms, struct reply *reply);
 // Tells it and waits; the errno.
@@ -117,6 +137,9 @@ int run_instant(void);
 int run_lifecycle(const char *program);
 int run_handler(void);
 int run_reuse(void);
+int run_queue_handler(void);
+int run_queue_lifecycle(const char *program);
+int run_queue_storm(long kills, unsigned seed);
 int run_storm(const char *program, long kills, unsigned seed);
 int storm_worker(int argc, char **argv);
 

@@ -1,6 +1,7 @@
 // The death tests. See run.
 #include "death.h"
 #ifndef ON_KERNEL
+#include "Queues/queue_steps.h"
 #include "stepper.h"
 
 static void run_all(const struct scenario *const *scenarios, const char *only) {
@@ -15,6 +16,10 @@ int run_steps(int argc, char **argv) {
   run_all(sleep_scenarios, only);
   run_all(control_scenarios, only);
   run_recoveries(only);
+  run_all(queue_call_scenarios, only);
+  run_all(queue_sleep_scenarios, only);
+  run_all(queue_control_scenarios, only);
+  run_queue_recoveries(only);
   return failures != 0;
 }
 #endif

@@ -285,7 +285,7 @@ static void tear_down_remove(void) {
 static int call_remove(void) { return omega_semctl(set, 0, IPC_RMID) < 0 ? errno : 0; }
 
 static const char *check_remove(const struct point *point) {
-  struct reply reply = {0, 0};
+  struct reply reply = {.error = 0};
   if (point->ended && point->result) return message("the call failed: %d", point->result);
   bool alone = returns(point, &reply);
   bool gone = control(set, 1, GETVAL) < 0;

@@ -7,6 +7,7 @@
 // Where a process was killed.
 struct point {
   long step;       // instructions executed
+  long pc;         // the next one
   bool changed;    // the last one changed what a survivor can see, or was a system call
   bool ended;      // the call had returned before, with `result`
   int result;

@@ -75,20 +75,29 @@ static void open_file(int directory, const char *name) {
 static void *robust_head;
 static bool next_is_call;
 
-// One look at the stopped process: its robust list's head, and its next instruction.
-static bool read_process(pid_t pid, uint64_t *list) {
 #if defined(__x86_64__)
-  static const unsigned char call[2] = {0x0f, 0x05};
+static const unsigned char call[2] = {0x0f, 0x05};
+#elif defined(__aarch64__)
+static const unsigned char call[4] = {0x01, 0x00, 0x00, 0xd4};
+#endif
+
+long visible_pc(pid_t pid) {
+#if defined(__x86_64__)
   errno = 0;
   long pc = ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user_regs_struct, rip), 0);
-  if (errno) return false;
+  return errno ? 0 : pc;
 #elif defined(__aarch64__)
-  static const unsigned char call[4] = {0x01, 0x00, 0x00, 0xd4};
   struct user_regs_struct registers;
   struct iovec all = {&registers, sizeof registers};
-  if (ptrace(PTRACE_GETREGSET, pid, (void *)NT_PRSTATUS, &all) < 0) return false;
-  long pc = (long)registers.pc;
+  if (ptrace(PTRACE_GETREGSET, pid, (void *)NT_PRSTATUS, &all) < 0) return 0;
+  return (long)registers.pc;
 #endif
+}
+
+// One look at the stopped process: its robust list's head, and its next instruction.
+static bool read_process(pid_t pid, uint64_t *list) {
+  long pc = visible_pc(pid);
+  if (!pc) return false;
   unsigned char code[sizeof call];
   struct iovec local[] = {{list, 24}, {code, sizeof code}};
   struct iovec remote[] = {{robust_head, 24}, {(void *)pc, sizeof code}};

@@ -9,5 +9,7 @@ void visible_begin(pid_t pid);
 // Whether anything changed since the last look, or the last instruction was a system call, whose
 // effects may be anything. Call it after every instruction.
 bool visible_changed(pid_t pid);
+// Where the stopped process's next instruction stands.
+long visible_pc(pid_t pid);
 
 #endif
