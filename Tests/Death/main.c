@@ -19,6 +19,7 @@ int run_steps(int argc, char **argv) {
   run_all(queue_call_scenarios, only);
   run_all(queue_sleep_scenarios, only);
   run_all(queue_control_scenarios, only);
+  run_all(queue_handler_scenarios, only);
   run_queue_recoveries(only);
   return failures != 0;
 }

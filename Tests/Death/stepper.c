@@ -138,6 +138,7 @@ static bool run_to(const struct scenario *scenario, enum until until, long count
     end(&child);
     return true;
   }
+  if (scenario->inject) child.signal = scenario->inject;
   if (!asleep && ptrace(PTRACE_DETACH, child.pid, 0, child.signal) < 0) give_up("PTRACE_DETACH");
   int status;
   while (waitpid(child.pid, &status, 0) == child.pid && WIFSTOPPED(status))
@@ -232,7 +233,7 @@ void run_scenario(const struct scenario *scenario) {
   scenario->tear_down();
   scenario->set_up();
   enum until until =
-      !scenario->only_changes && (steps <= LITERAL_STEPS || is_long_run()) ? UNTIL_STEP
+      !scenario->only_changes && (steps <= LITERAL_STEPS || scenario->every || is_long_run()) ? UNTIL_STEP
                                                                            : UNTIL_CHANGE;
   bool reached = true;
   int wrongs = 0;

@@ -29,6 +29,8 @@ struct scenario {
   bool only_changes;                  // also in a long run: each kill is slow
   bool must_fail;                     // a canary: some kill must be found wrong
   bool goes_on;                       // the child is not killed: it must end by itself
+  int inject;                         // then it gets this signal at the point
+  bool every;                         // at every instruction, however many
 };
 
 // A check returns this when it saw that a sleeper had to be helped: the point is tried again with

@@ -38,6 +38,7 @@ int queue_call(void);
 const char *queue_check(const struct point *);
 void queue_tear_down(void);
 const char *queue_summary(void);
+int stepped_queue(void);  // its identifier
 void signal_queue_sleepers(int signal);
 
 #define QUEUE_SCENARIO(NAME, LABEL, WARM, ...)                                              \
@@ -54,6 +55,7 @@ void signal_queue_sleepers(int signal);
 extern const struct scenario *const queue_call_scenarios[];
 extern const struct scenario *const queue_sleep_scenarios[];
 extern const struct scenario *const queue_control_scenarios[];
+extern const struct scenario *const queue_handler_scenarios[];
 extern const struct scenario *const queue_send_scenario, *const queue_receive_scenario;
 extern const struct scenario *const queue_to_receiver_scenario, *const queue_to_sender_scenario;
 extern const struct scenario *const queue_first_scenario, *const queue_set_scenario;

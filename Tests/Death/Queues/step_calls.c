@@ -8,6 +8,8 @@ static bool sleeping[MAX_SLEEPERS];
 static int queue = -1;
 static long befores, afters, helped;
 
+int stepped_queue(void) { return queue; }
+
 void queue_set_up(void) {
   queue = new_queue(queue_case->bytes);
   befores = afters = helped = 0;
