@@ -42,10 +42,10 @@ struct Record: Change {
   var count = 0
 
   @inline(__always)
-  init(_ queue: MessageQueue, _ stock: ImageWindow<1024>, member: Int) {
+  init(_ stock: ImageWindow<1024>, member: Int, after before: RecordWord) {
     self.member = member
     self.stock = stock
-    before = RecordWord(bits: queue.image.header.load(Header.record))
+    self.before = before
     base = Stock.record(before.nextSequence)
   }
 

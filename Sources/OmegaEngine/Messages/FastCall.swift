@@ -34,13 +34,26 @@ extension MessageQueue {
   /// Turns before a lock that is taken is waited for in a section.
   private static var lockTurns: Int { 400 }
 
-  /// Acquires the lock; false when a section must be entered.
+  /// Acquires the lock; nil when a section must be entered.
+  ///
+  /// Returns the last record, which nobody replaces from now on without this call's noticing it.
   @inline(__always)
-  func lockFast<F: FastCaller>(_ caller: F) -> Bool {
-    guard caller.begin(image, Header.lock) else { return false }
+  func lockFast<F: FastCaller>(_ caller: F) -> RecordWord? {
+    guard caller.begin(image, Header.lock) else { return nil }
     // Acquire: what the last owner released is visible.
-    if image.exchange32(0, caller.tid, Header.lock) { return true }
-    return lockContended(caller)
+    guard image.exchange32(0, caller.tid, Header.lock) || lockContended(caller) else { return nil }
+    let before = RecordWord(bits: image.header.load(Header.record))
+    // In this order: a signal handler's call may have taken the lock over before the record was read,
+    // and then this call has neither the lock nor a record that tells so.
+    if image.load32(Header.lock) & Futex.ownerMask == caller.tid { return before }
+    caller.end()
+    return nil
+  }
+
+  /// A refusal, unless the call was overtaken: then what it has seen may never have been.
+  @inline(__always)
+  private func refuse(_ result: FastMessage, _ before: RecordWord) -> FastMessage {
+    image.header.load(Header.record) == before.bits ? result : .slow
   }
 
   @inline(never)
@@ -90,9 +103,9 @@ extension MessageQueue {
     let number = CellClass.of(size)
     if cell == 0 || cellClass(cell) != number { return .lacksStock }
     fill(cell, type: type, size: size, copy)
-    guard lockFast(caller) else { return .slow }
+    guard let before = lockFast(caller) else { return .slow }
     let result = planSend(
-      stock, member: member, pid: pid, time: time, state: state, type: type, size: size,
+      stock, before, member: member, pid: pid, time: time, state: state, type: type, size: size,
       popsAhead: popsAhead, pocket: pocket, number: number)
     unlockFast(caller)
     return result
@@ -100,15 +113,15 @@ extension MessageQueue {
 
   @inline(__always)
   private func planSend(
-    _ stock: ImageWindow<1024>, member: Int, pid: UInt32, time: Int64, state: UInt64, type: Int64,
-    size: Int, popsAhead: Bool, pocket: UInt64, number: Int
+    _ stock: ImageWindow<1024>, _ before: RecordWord, member: Int, pid: UInt32, time: Int64,
+    state: UInt64, type: Int64, size: Int, popsAhead: Bool, pocket: UInt64, number: Int
   ) -> FastMessage {
     let header = image.header
     guard header.load(Header.receivers) == 0 && header.load(Header.state) == state else {
       return .slow
     }
-    guard counts.fits(size, queueBytes) else { return .blocked }
-    var record = Record(self, stock, member: member)
+    guard counts.fits(size, queueBytes) else { return refuse(.blocked, before) }
+    var record = Record(stock, member: member, after: before)
     let leaf = find(type: type)
     var nodes: UInt64 = 0
     if leaf == 0 {
@@ -133,32 +146,32 @@ extension MessageQueue {
     _ caller: F, member: Int, pid: UInt32, time: Int64, state: UInt64, request: MessageRequest,
     copy: (Int64, ImageBytes) -> Void
   ) -> FastMessage {
-    guard lockFast(caller) else { return .slow }
+    guard let before = lockFast(caller) else { return .slow }
     let result = planReceive(
-      member: member, pid: pid, time: time, state: state, request: request, copy: copy)
+      before, member: member, pid: pid, time: time, state: state, request: request, copy: copy)
     unlockFast(caller)
     return result
   }
 
   @inline(__always)
   private func planReceive(
-    member: Int, pid: UInt32, time: Int64, state: UInt64, request: MessageRequest,
-    copy: (Int64, ImageBytes) -> Void
+    _ before: RecordWord, member: Int, pid: UInt32, time: Int64, state: UInt64,
+    request: MessageRequest, copy: (Int64, ImageBytes) -> Void
   ) -> FastMessage {
     let header = image.header
     guard header.load(Header.senders) == 0 && header.load(Header.state) == state else {
       return .slow
     }
     let cell = request.select(self)
-    if cell == 0 { return .blocked }
+    if cell == 0 { return refuse(.blocked, before) }
     let words = self.cell(cell)
     let sizeAndClass = words.load(MessageCell.size)
     let size = Int(sizeAndClass & 0xFFFF_FFFF)
-    if size > request.capacity && !request.cuts { return .tooBig }
+    if size > request.capacity && !request.cuts { return refuse(.tooBig, before) }
     guard let payload = payload(cell, min(size, request.capacity)) else { return .slow }
     copy(Int64(bitPattern: words.load(MessageCell.type)), payload)
     let stock = stock(member)
-    var record = Record(self, stock, member: member)
+    var record = Record(stock, member: member, after: before)
     let nodes = unlink(cell, size: size, &record)
     stamp(Header.lastReceive, pid: pid, time: time, &record)
     let pocket = stock.load(Stock.pocket)
@@ -194,14 +207,14 @@ extension MessageQueue {
   /// there is none, or a section must be entered.
   @inline(never)
   public func fastStock<F: FastCaller>(_ caller: F, member: Int, size: Int) -> Bool {
-    guard lockFast(caller) else { return false }
+    guard let before = lockFast(caller) else { return false }
     defer { unlockFast(caller) }
     let stock = stock(member)
     let number = CellClass.of(size)
     let pocket = stock.load(Stock.pocket)
     let old = Ends(bits: pocket).first
     if old != 0 && cellClass(old) == number { return false }
-    var record = Record(self, stock, member: member)
+    var record = Record(stock, member: member, after: before)
     let cell = takeFree(number, &record)
     if cell == 0 { return false }
     if old != 0 { free(cellClass(old), old, Ends(first: 0, last: 0), &record) }
