@@ -161,8 +161,9 @@ void signal_sleepers(int signal) {
     current = &NAME##_hand_over;                                                       \
     set_up();                                                                          \
   }                                                                                    \
-  static const struct scenario NAME = {LABEL, NAME##_set_up, prepare, warm, call, NULL, \
-                                       NULL, check, tear_down, summary, false, false, false}
+  static const struct scenario NAME = {                                                \
+      .name = LABEL, .set_up = NAME##_set_up, .prepare = prepare, .warm = warm,        \
+      .call = call, .check = check, .tear_down = tear_down, .summary = summary}
 
 SCENARIO(one, "step-hand-over",
          {{0, 0, 0, 5}, {{{{0, -1, 0}}, 1, 0}}, 1, {{0, 1, 0}}, 1, 1, {0, 0, 0, 5}, {0, 0, 0, 5}});

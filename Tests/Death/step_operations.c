@@ -90,8 +90,9 @@ static const char *check(const struct point *point) {
     plain = &NAME##_plain;                                                                 \
     set_up();                                                                              \
   }                                                                                        \
-  static const struct scenario NAME = {LABEL, NAME##_set_up, prepare, warm, call, NULL, NULL, \
-                                       check, tear_down, summary, false, false, false}
+  static const struct scenario NAME = {                                                    \
+      .name = LABEL, .set_up = NAME##_set_up, .prepare = prepare, .warm = warm,            \
+      .call = call, .check = check, .tear_down = tear_down, .summary = summary}
 
 SCENARIO(fast_plain, "step-one-plain",
          {{5, 5, 5, 5}, {{0}}, 0, {{0, -2, 0}}, 1, {5, 5, 5, 5}, {3, 5, 5, 5}, 0});

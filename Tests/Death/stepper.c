@@ -233,8 +233,9 @@ void run_scenario(const struct scenario *scenario) {
   scenario->tear_down();
   scenario->set_up();
   enum until until =
-      !scenario->only_changes && (steps <= LITERAL_STEPS || scenario->every || is_long_run()) ? UNTIL_STEP
-                                                                           : UNTIL_CHANGE;
+      !scenario->only_changes && (steps <= LITERAL_STEPS || scenario->every || is_long_run())
+          ? UNTIL_STEP
+          : UNTIL_CHANGE;
   bool reached = true;
   int wrongs = 0;
   for (long count = 0; reached && wrongs < MAX_FAILURES && failures == failed; count++) {
@@ -265,8 +266,9 @@ void run_scenario(const struct scenario *scenario) {
   }
   if (wrongs) not_ok(scenario->name, "%d of %ld kills, see above", wrongs, kills);
   if (failures > failed) return;
-  ok(scenario->name, "%ld instructions, %ld changes, %ld kills (after %s)%s%s, %.1f s", steps,
-     changes, kills, until == UNTIL_STEP ? "every instruction" : "every change",
+  ok(scenario->name, "%ld instructions, %ld changes, %ld %s (after %s)%s%s, %.1f s", steps,
+     changes, kills, scenario->inject ? "signals" : "kills",
+     until == UNTIL_STEP ? "every instruction" : "every change",
      scenario->summary ? "; " : "", scenario->summary ? scenario->summary() : "",
      1e-9 * (double)(now_ns() - begin));
   if (again) printf("#   %ld changes came after another number of instructions\n", again);

@@ -2,10 +2,11 @@
 #include "queue.h"
 
 // Not cleared each time: stepped calls are to be short.
-static __thread struct {
+static __thread struct wire {
   long type;
   unsigned char text[LARGEST];
-} wire;
+} wires[2];
+__thread int in_queue_handler;
 
 int new_queue(unsigned long bytes) {
   int id = omega_msgget(IPC_PRIVATE, 0600);
@@ -50,19 +51,21 @@ static int read_text(const unsigned char *text, int size, struct note *note) {
 }
 
 int send_note(int id, struct note note, int flags) {
-  wire.type = note.type;
-  write_text(wire.text, note.size, note.serial);
-  return omega_msgsnd(id, &wire, (size_t)note.size, flags) < 0 ? errno : 0;
+  struct wire *wire = &wires[in_queue_handler];
+  wire->type = note.type;
+  write_text(wire->text, note.size, note.serial);
+  return omega_msgsnd(id, wire, (size_t)note.size, flags) < 0 ? errno : 0;
 }
 
 int receive_note(int id, long type, int capacity, int flags, struct note *note) {
-  wire.type = -1;
+  struct wire *wire = &wires[in_queue_handler];
+  wire->type = -1;
   *note = (struct note){0, 0, 0};
-  ssize_t size = omega_msgrcv(id, &wire, (size_t)capacity, type, flags);
+  ssize_t size = omega_msgrcv(id, wire, (size_t)capacity, type, flags);
   if (size < 0) return errno;
-  note->type = wire.type;
-  if (size > capacity || wire.type < 1) return EBADMSG;
-  return read_text(wire.text, (int)size, note);
+  note->type = wire->type;
+  if (size > capacity || wire->type < 1) return EBADMSG;
+  return read_text(wire->text, (int)size, note);
 }
 
 int call_queue(int id, const struct message_call *call, struct note *received) {

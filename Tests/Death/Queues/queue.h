@@ -6,6 +6,9 @@
 
 enum { MAX_NOTES = 24, LARGEST = 8192 };
 
+// Set by a signal handler while it uses what follows: it needs a buffer of its own.
+extern __thread int in_queue_handler;
+
 int new_queue(unsigned long bytes);  // msg_qbytes, 0 for the default
 void remove_queue(int id);
 bool queue_status(int id, struct msqid_ds *status);

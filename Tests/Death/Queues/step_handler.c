@@ -1,5 +1,5 @@
-// A signal handler that interrupts msgsnd or msgrcv after any instruction and calls both on the same
-// queue, or leaves the call by siglongjmp: nothing is lost, doubled or stuck.
+// A signal handler that interrupts msgsnd or msgrcv after any instruction and calls both on the
+// same queue, or leaves the call by siglongjmp: nothing is lost, doubled or stuck.
 #include "queue_steps.h"
 
 #include <setjmp.h>
@@ -17,21 +17,27 @@ static struct {
   struct note call_received;
 } *seen;  // by the stepped process
 static sigjmp_buf out;
+static volatile sig_atomic_t may_jump;
 static int queue = -1;
 static bool sends, jumps;
 static long type;  // that main and handler ask for
-static long ran, late, kept;
+static long ran, kept;
 
 static void handle(int signal) {
   (void)signal;
   int saved = errno;
   struct note note;
   seen->ran = true;
-  if (jumps) siglongjmp(out, 1);
+  if (jumps) {
+    if (may_jump) siglongjmp(out, 1);
+    return;
+  }
+  in_queue_handler = 1;
   int error = send_note(queue, sent_in_handler, IPC_NOWAIT);
   if (!error) error = receive_note(queue, type, 100, IPC_NOWAIT, &seen->received);
   if (!error && receive_note(queue, 999, 100, IPC_NOWAIT, &note) != ENOMSG) error = EEXIST;
   seen->error = error;
+  in_queue_handler = 0;
   errno = saved;
 }
 
@@ -41,7 +47,7 @@ static void set_up(void) {
     if (seen == MAP_FAILED) give_up("mmap");
   }
   queue = new_queue(0);
-  ran = late = kept = 0;
+  ran = kept = 0;
 }
 static void tear_down(void) { remove_queue(queue); }
 
@@ -67,11 +73,14 @@ static void warm(void) {
 
 static int call(void) {
   if (sigsetjmp(out, 1) == 0) {
+    may_jump = 1;
     int error = sends ? send_note(queue, sent, IPC_NOWAIT)
                       : receive_note(queue, type, 100, IPC_NOWAIT, &seen->call_received);
+    may_jump = 0;
     if (error) return error;
     seen->call_ended = true;
   }
+  may_jump = 0;
   return 0;
 }
 
@@ -79,7 +88,7 @@ static int call(void) {
 static int call_and_go_on(void) {
   struct note note;
   int error = call();
-  for (int i = 0; i < 2 && !error; i++) {
+  for (int i = 0; i < 2 && !error && seen->ran; i++) {
     error = send_note(queue, (struct note){950, 33, 9}, IPC_NOWAIT);
     if (!error) error = receive_note(queue, 950, 100, IPC_NOWAIT, &note);
   }
