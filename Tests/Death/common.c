@@ -193,3 +193,26 @@ const char *values_text(const unsigned short *values, int count) {
     at += snprintf(out + at, sizeof text[0] - (size_t)at, "%s%d", i ? " " : "", values[i]);
   return out;
 }
+
+// --- memory
+
+int new_segment(size_t size) {
+  int id = omega_shmget(IPC_PRIVATE, size, 0600);
+  if (id < 0) give_up("shmget");
+  return id;
+}
+
+void *attach(int id) {
+  void *memory = omega_shmat(id, NULL, 0);
+  if (memory == (void *)-1) give_up("shmat");
+  return memory;
+}
+
+long attachments(int id) {
+  struct shmid_ds status;
+  return omega_shmctl(id, IPC_STAT, &status) < 0 ? -1 : (long)status.shm_nattch;
+}
+
+void remove_segment(int id) {
+  if (omega_shmctl(id, IPC_RMID, NULL) < 0) give_up("IPC_RMID of a segment");
+}

@@ -12,6 +12,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,6 +28,10 @@
 #define omega_msgsnd msgsnd
 #define omega_msgrcv msgrcv
 #define omega_msgctl msgctl
+#define omega_shmget shmget
+#define omega_shmat shmat
+#define omega_shmdt shmdt
+#define omega_shmctl shmctl
 #else
 #include "omega_ipc.h"
 #endif
@@ -85,6 +90,14 @@ int operate_many(int id, const struct sembuf *operations, int count);
 bool same_values(const unsigned short *a, const unsigned short *b, int count);
 const char *values_text(const unsigned short *values, int count);
 
+// --- memory
+
+int new_segment(size_t size);
+void *attach(int id);  // gives up when it fails
+// IPC_STAT; -1 and errno when there is no such segment.
+long attachments(int id);
+void remove_segment(int id);
+
 // --- agents: other processes that do what they are told
 
 enum order { ORDER_OPERATE, ORDER_SET_VALUE, ORDER_GET_VALUES, ORDER_MESSAGE };
@@ -135,6 +148,8 @@ char state_of(pid_t pid);
 int run_steps(int argc, char **argv);
 int run_instant(void);
 int run_lifecycle(const char *program);
+int run_memory(const char *program);
+int after_memory_exec(char **argv);
 int run_handler(void);
 int run_reuse(void);
 int run_queue_handler(void);

@@ -15,6 +15,7 @@ int run_steps(int argc, char **argv) {
   run_all(hand_over_scenarios, only);
   run_all(sleep_scenarios, only);
   run_all(control_scenarios, only);
+  run_all(memory_scenarios, only);
   run_recoveries(only);
   run_all(queue_call_scenarios, only);
   run_all(queue_sleep_scenarios, only);
@@ -34,6 +35,8 @@ int main(int argc, char **argv) {
 #endif
   if (!strcmp(part, "instant") || !strcmp(part, "fallback")) return run_instant();
   if (!strcmp(part, "lifecycle")) return run_lifecycle(argv[0]);
+  if (!strcmp(part, "memory")) return run_memory(argv[0]);
+  if (!strcmp(part, "memory-exec")) return after_memory_exec(argv);
   if (!strcmp(part, "handler")) return run_handler();
   if (!strcmp(part, "reuse")) return run_reuse();
   if (!strcmp(part, "storm")) {
@@ -42,6 +45,6 @@ int main(int argc, char **argv) {
   }
   if (!strcmp(part, "storm-worker")) return storm_worker(argc, argv);
   if (!strncmp(part, "after-", 6)) return after_exec(argc, argv);
-  fprintf(stderr, "usage: death step [NAME] | instant | lifecycle | handler | reuse | storm\n");
+  fprintf(stderr, "usage: death step [NAME] | instant | lifecycle | memory | handler | reuse | storm\n");
   return 2;
 }

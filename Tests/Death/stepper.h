@@ -60,6 +60,7 @@ extern const struct scenario *const operation_scenarios[];
 extern const struct scenario *const hand_over_scenarios[];
 extern const struct scenario *const sleep_scenarios[];
 extern const struct scenario *const control_scenarios[];
+extern const struct scenario *const memory_scenarios[];
 void run_recoveries(const char *only);
 
 #endif

@@ -13,8 +13,10 @@ public struct SharedSegment: IPCObject {
 extension SharedSegment {
   public func claimMember<H: Host>(_ host: H, slot: Int) -> Bool { true }
 
-  /// Seconds after which nobody waits any more for a child that was to take over its slot.
+  /// Seconds after which nobody waits any more for a child that was to take over its slot: one whose parent
+  /// lives may be stopped.
   static var patience: Int64 { 5 }
+  static var shortPatience: Int64 { 1 }
 
   /// A member may also have left the segment though its process lives: by exec, or as a child that was
   /// never born.
@@ -22,8 +24,11 @@ extension SharedSegment {
     guard isSuspect(slot) else { return false }
     let member = frame.member(slot)
     let reserved = Int64(bitPattern: image.load(member + Member.reservedSince))
-    // Whether its parent lives on or not: daemon() forks and ends at once.
-    if reserved != 0 { return host.now() > reserved &+ SharedSegment.patience }
+    if reserved != 0 {
+      // Also when its parent has ended: daemon() forks and ends at once.
+      if host.now() <= reserved &+ SharedSegment.shortPatience { return false }
+      return host.now() > reserved &+ SharedSegment.patience || processHasEnded(slot, host)
+    }
     let pid = memberPid(slot)
     if pid == host.pid && image.load(member + Member.program) == host.programNumber {
       return image.load(member + Member.startTime) != host.startTime

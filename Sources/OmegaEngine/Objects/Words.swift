@@ -5,7 +5,7 @@ public enum Header {
   /// What the layout depends on: the number of semaphores, of bytes. Immutable.
   public static var parameter: Int { 16 }
   public static var identifier: Int { 24 }  // immutable
-  public static var key: Int { 32 }  // immutable
+  public static var key: Int { 32 }  // L: a segment that is marked for removal loses it
   /// State (low 8 bits) and permission generation above: one compare tells that nothing changed. L
   public static var state: Int { 40 }
   public static var uid: Int { 48 }  // L

@@ -48,7 +48,7 @@ extension Section {
       let offset = Int(truncatingIfNeeded: image.load(entry))
       host.crashPoint()
       // A scribbled entry must not reach the lock or the geometry.
-      if offset >= Header.state && offset < frame.byteCount && offset & ~7 != Header.lock {
+      if offset >= Header.key && offset < frame.byteCount && offset & ~7 != Header.lock {
         image.store(image.load(entry + 8), offset)
       }
     }
