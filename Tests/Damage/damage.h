@@ -33,7 +33,7 @@ int run_hostile(unsigned seed);
 int run_hostile_queues(unsigned seed);
 int run_queue_limits(void);
 int run_queue_users(void);
-void queue_disk(void);
+int run_queue_disk(void);
 int run_truncate(void);
 int run_foreign(void);
 int run_directory(void);

@@ -72,6 +72,7 @@ int main(int argc, char **argv) {
   if (!strcmp(part, "hostile-queues"))
     return run_hostile_queues(argc > 2 ? (unsigned)atol(argv[2]) : 1);
   if (!strcmp(part, "queue-limits")) return run_queue_limits();
+  if (!strcmp(part, "queue-disk")) return run_queue_disk();
   if (!strcmp(part, "queue-users")) return run_queue_users();
   if (!strcmp(part, "truncate")) return run_truncate();
   if (!strcmp(part, "foreign")) return run_foreign();

@@ -256,6 +256,102 @@ int run_queue_limits(void) {
   return failures != 0;
 }
 
+// --- a full file system
+
+static int full_queue;
+static void fill_disk(void) {
+  static char page[4096];
+  int file = open(path_of("filler"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  memset(page, 1, sizeof page);
+  if (file < 0) return;
+  while (write(file, page, sizeof page) > 0) continue;
+  close(file);
+}
+
+static bool has_no_room(int error) { return error == ENOMEM || error == ENOSPC; }
+
+// Sends what has room, of several sizes; all of it must be there, and nothing else.
+static int use_full_queue(void) {
+  static const int sizes[] = {1, 60, 300, 2000, LARGEST};
+  struct note note;
+  unsigned sent[64];
+  int count = 0;
+  for (unsigned i = 0; i < 40; i++) {
+    int error = send_note(full_queue, (struct note){1 + i % 9, sizes[i % 5], i + 1}, IPC_NOWAIT);
+    if (!error)
+      sent[count++] = i;
+    else if (error != EAGAIN && !has_no_room(error))
+      return error;
+  }
+  for (int i = 0; i < count; i++) {
+    int error = receive_note(full_queue, 0, LARGEST, IPC_NOWAIT, &note);
+    // A first call needs memory of its own to receive, too.
+    if (i == 0 && has_no_room(error)) return 0;
+    if (error) return error;
+    if (note.size != sizes[sent[i] % 5] || note.type != 1 + sent[i] % 9) return 120;
+    if (note.size >= 4 && note.serial != sent[i] + 1) return 121;
+  }
+  int error = receive_note(full_queue, 0, LARGEST, IPC_NOWAIT, &note);
+  return error == ENOMSG || has_no_room(error) ? 0 : error ? error : 122;
+}
+
+static int create_in_full(void) {
+  int id = omega_msgget(IPC_PRIVATE, 0600);
+  if (id < 0) return errno;
+  int error = send_note(id, (struct note){1, 8, 1}, IPC_NOWAIT);
+  remove_queue(id);
+  return error;
+}
+
+int run_queue_disk(void) {
+  watch("queues on a full disk", 200);
+  int id = omega_msgget(IPC_PRIVATE, 0600);
+  if (id < 0) {
+    if (has_no_room(errno))
+      ok("queue-disk-too-small", "%s", error_name(errno));
+    else
+      not_ok("queue-disk-too-small", "%s", error_name(errno));
+    return failures != 0;
+  }
+  full_queue = id;
+  int wrong = 0;
+  // The last pages go one by one, so each claim of memory fails once.
+  for (int pages = 0; pages < 40 && !wrong; pages++) {
+    struct statvfs status;
+    fill_disk();
+    if (statvfs(namespace_path(), &status)) give_up("statvfs");
+    struct stat filler;
+    if (!stat(path_of("filler"), &filler) && filler.st_size > pages * 4096L &&
+        truncate(path_of("filler"), filler.st_size - pages * 4096L))
+      give_up("truncate");
+    int used = in_child(use_full_queue, 20), created = in_child(create_in_full, 20);
+    if (used || (created && !has_no_room(created))) {
+      wrong++;
+      not_ok("queue-disk-full", "%d pages free: use %s (%d)", pages, ending(used), used);
+      printf("#   create: %s\n", ending(created));
+    }
+    unlink(path_of("filler"));
+    const char *damage = audit(id);
+    if (damage) {
+      wrong++;
+      not_ok("queue-disk-full", "%d pages free: %s", pages, damage);
+    }
+  }
+  if (!wrong) ok("queue-disk-full", "tried with 0 to 39 pages free");
+  struct note note;
+  while (!receive_note(id, 0, LARGEST, IPC_NOWAIT, &note)) continue;
+  struct statvfs status;
+  if (statvfs(namespace_path(), &status)) give_up("statvfs");
+  const bool tiny = status.f_blocks < 16;
+  const char *damage = tiny ? audit(id) : fill_again(id);
+  if (damage)
+    not_ok("queue-disk-room-again", "%s", damage);
+  else
+    ok("queue-disk-room-again", "%s", tiny ? "too small to be filled" : "the queue takes all that it should");
+  remove_queue(id);
+  return failures != 0;
+}
+
 // --- other users
 
 enum { OWNER = 54321, OTHER = 54322, GROUP = 54400, KEY = 0x5100009A };

@@ -43,6 +43,14 @@ int main(int argc, char **argv) {
     long kills = argc > 2 ? atol(argv[2]) : is_long_run() ? 100000 : 10000;
     return run_storm(argv[0], kills, argc > 3 ? (unsigned)atol(argv[3]) : 1);
   }
+#ifndef ON_KERNEL
+  if (!strcmp(part, "queue-storm")) {
+    long kills = argc > 2 ? atol(argv[2]) : is_long_run() ? 100000 : 10000;
+    return run_queue_storm(kills, argc > 3 ? (unsigned)atol(argv[3]) : 1);
+  }
+  if (!strcmp(part, "queue-lifecycle")) return run_queue_lifecycle(argv[0]);
+  if (!strcmp(part, "queue-after-exec") && argc > 2) return queue_after_exec(argv[2]);
+#endif
   if (!strcmp(part, "storm-worker")) return storm_worker(argc, argv);
   if (!strncmp(part, "after-", 6)) return after_exec(argc, argv);
   fprintf(stderr, "usage: death step [NAME] | instant | lifecycle | memory | handler | reuse | storm\n");
