@@ -76,6 +76,9 @@ static int new_guarded(void) {
     struct mapping mapping = find_mapping(id);
     image_size = mapping.end - mapping.start;
     target->remove(id);
+    // The library likes this place; it must look for another.
+    mmap((void *)mapping.start, image_size, PROT_NONE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   }
   around_size = image_size + 2 * GUARD;
   around = mmap(NULL, around_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -342,7 +345,7 @@ static int create_set(void) {
   return new_set(COUNT, start);
 }
 static bool remove_any_set(int id) { return omega_semctl(id, 0, IPC_RMID) == 0; }
-static const struct target sets = {"hostile-peer", create_set, any_set_call, remove_any_set,
+static const struct target sets = {"hostile-peer", "", create_set, any_set_call, remove_any_set,
                                    path_of_set};
 
 static void map_shared(void) {
@@ -371,7 +374,7 @@ static void play(const struct target *kind, unsigned seed, int rounds) {
        "crash, no hang; %ld rounds with the image between inaccessible pages", seed, round,
        shared->scribbles, shared->calls, shared->failed, shared->guarded);
   else
-    printf("# replay: Tests/Damage/run hostile%s %u\n", kind == &sets ? "" : "-queues", seed);
+    printf("# replay: Tests/Damage/run hostile%s %u\n", kind->part, seed);
 }
 
 int run_hostile(unsigned seed) {
@@ -385,6 +388,12 @@ int run_hostile(unsigned seed) {
 int run_hostile_queues(unsigned seed) {
   map_shared();
   play(&queue_target, seed, is_long_run() ? 1000 : 80);
+  return failures != 0;
+}
+
+int run_hostile_memory(unsigned seed) {
+  map_shared();
+  play(&segment_target, seed, is_long_run() ? 1000 : 80);
   return failures != 0;
 }
 
@@ -424,8 +433,7 @@ static void truncate_objects(const struct target *kind) {
   neighbour = new_set(2, (unsigned short[]){7, 9});
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     char name[60];
-    snprintf(name, sizeof name, "%struncated-to-%ld", kind == &sets ? "" : "queue-",
-             (long)sizes[i]);
+    snprintf(name, sizeof name, "truncated%s-to-%ld", kind->part, (long)sizes[i]);
     set = create_elsewhere(kind);
     pid_t user = fork();
     if (user == 0) {
@@ -456,5 +464,6 @@ int run_truncate(void) {
   map_shared();
   truncate_objects(&sets);
   truncate_objects(&queue_target);
+  truncate_objects(&segment_target);
   return failures != 0;
 }

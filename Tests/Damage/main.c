@@ -27,6 +27,12 @@ const char *path_of_queue(int id) {
   return path_of(name);
 }
 
+const char *path_of_segment(int id) {
+  char name[20];
+  snprintf(name, sizeof name, "shm.%05d", id & 0x7FFF);
+  return path_of(name);
+}
+
 static int wait_for(pid_t pid, int seconds) {
   int status;
   int64_t end = now_ns() + seconds * 1000000000LL;
@@ -74,6 +80,11 @@ int main(int argc, char **argv) {
   if (!strcmp(part, "queue-limits")) return run_queue_limits();
   if (!strcmp(part, "queue-disk")) return run_queue_disk();
   if (!strcmp(part, "queue-users")) return run_queue_users();
+  if (!strcmp(part, "hostile-memory"))
+    return run_hostile_memory(argc > 2 ? (unsigned)atol(argv[2]) : 1);
+  if (!strcmp(part, "memory-limits")) return run_memory_limits();
+  if (!strcmp(part, "memory-users")) return run_memory_users();
+  if (!strcmp(part, "memory-disk")) return run_memory_disk();
   if (!strcmp(part, "truncate")) return run_truncate();
   if (!strcmp(part, "foreign")) return run_foreign();
   if (!strcmp(part, "directory")) return run_directory();

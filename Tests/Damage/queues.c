@@ -60,7 +60,7 @@ static int create_queue(void) {
   return id;
 }
 static bool remove_any_queue(int id) { return omega_msgctl(id, IPC_RMID, NULL) == 0; }
-const struct target queue_target = {"hostile-peer-of-a-queue", create_queue, any_queue_call,
+const struct target queue_target = {"hostile-peer-of-a-queue", "-queues", create_queue, any_queue_call,
                                     remove_any_queue, path_of_queue};
 
 // --- limits
