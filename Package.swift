@@ -21,7 +21,10 @@ let package = Package(
     .target(name: "OmegaEngine", swiftSettings: strict),
     .target(
       name: "OmegaLinux", dependencies: ["OmegaEngine", "COmegaLinux"], swiftSettings: strict),
-    .target(name: "OmegaIPC", dependencies: ["OmegaLinux", "OmegaEngine"], swiftSettings: strict),
+    // Lifetimes: memory hands out spans that cannot outlive it.
+    .target(
+      name: "OmegaIPC", dependencies: ["OmegaLinux", "OmegaEngine"],
+      swiftSettings: strict + [.enableExperimentalFeature("Lifetimes")]),
     .target(name: "COmegaSimulation"),
     // The engine's own sources (Engine is a link to them) over an image of the simulation's.
     .target(

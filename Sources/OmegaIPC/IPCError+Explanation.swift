@@ -20,6 +20,9 @@ extension IPCError {
         "agree on the type with its sender, or receive bytes"
       )
     case .noMemory:
+      if kind == .memorySegment {
+        return ("there is not so much memory", "look at `omega doctor`, or take a smaller segment")
+      }
       return (
         "no memory, or too many processes use the \(noun)",
         "look at the free space and at `omega doctor`"
@@ -86,12 +89,17 @@ extension IPCError {
   private var invalid: (cause: String, wayOut: String?) {
     switch action {
     case .create, .open, .openOrCreate:
-      kind == .semaphores
+      kind == .memorySegment
         ? (
-          "the number of semaphores is 0 or below, above the limit, or above what the set has, "
-            + "or the key is 0",
-          "check the count and the key"
-        ) : ("the key is 0", "choose another key")
+          "the size is 0 or below, above the limit, or above what the segment has, or the key is 0",
+          "check the size and the key; see `omega limits`"
+        )
+        : kind == .semaphores
+          ? (
+            "the number of semaphores is 0 or below, above the limit, or above what the set has, "
+              + "or the key is 0",
+            "check the count and the key"
+          ) : ("the key is 0", "choose another key")
     case .acquire, .release, .waitForZero, .perform:
       (
         "no such set, an amount below 1, no operations, or a negative timeout",

@@ -14,6 +14,8 @@ public struct IPCError: Error, Hashable, Sendable {
     case acquire, release, waitForZero, perform
     /// Sending and receiving messages.
     case send, receive, peek
+    /// Attaching memory and marking it as locked.
+    case attach, lock
     /// Reading values, process ids, counts or the status.
     case read, inspect
     /// Changing values, permissions or how much a queue holds.
@@ -81,6 +83,8 @@ extension IPCError.Action: CustomStringConvertible {
     case .send: "send to"
     case .receive: "receive from"
     case .peek: "look into"
+    case .attach: "attach"
+    case .lock: "lock"
     case .read: "read"
     case .inspect: "inspect"
     case .setValue: "set the value of"

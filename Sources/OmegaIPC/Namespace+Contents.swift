@@ -8,6 +8,8 @@ extension Namespace {
     public fileprivate(set) var sets: [SetEntry] = []
     /// The same of message queues.
     public fileprivate(set) var queues: [QueueEntry] = []
+    /// The same of memory segments.
+    public fileprivate(set) var segments: [SegmentEntry] = []
     /// Keys that name an object which is gone; the next use of the key removes them.
     public fileprivate(set) var staleKeys: [StaleKey] = []
     /// Names of files that are none of the namespace's.
@@ -33,6 +35,9 @@ extension Namespace {
   /// What stands at one index of the message queues.
   public typealias QueueEntry = Entry<MessageQueueStatus>
 
+  /// What stands at one index of the memory segments.
+  public typealias SegmentEntry = Entry<MemorySegmentStatus>
+
   /// What stands at one index of a kind.
   public struct Entry<Status: Hashable & Sendable>: Hashable, Sendable {
     /// What could be found out about it.
@@ -40,7 +45,7 @@ extension Namespace {
       /// An object that works.
       case usable(Status)
       /// An object that this process may not open; owner, group and mode are its file's, and the size
-      /// is the number of a set's semaphores. A shared namespace tells its status all the same, except
+      /// is the number of a set's semaphores or of a segment's bytes. A shared namespace tells its status all the same, except
       /// what changes with its use.
       case inaccessible(size: Int, owner: UInt32, group: UInt32, mode: UInt32, status: Status?)
       /// Being created, or its creator died before it was complete.
@@ -98,6 +103,7 @@ extension Namespace {
     }
     contents.sets.sort { $0.index < $1.index }
     contents.queues.sort { $0.index < $1.index }
+    contents.segments.sort { $0.index < $1.index }
     return contents
   }
 
@@ -129,7 +135,12 @@ extension Namespace {
         host.publicQueueStatus(index: index)
       }
       contents.queues.append(QueueEntry(kind: .messageQueue, index: index, state: state))
-    case .segments: break
+    case .segments:
+      guard let finding = host.findSegment(index: index) else { return }
+      let state = SegmentEntry.State(finding, .memorySegment, MemorySegmentStatus.init) {
+        host.publicSegmentStatus(index: index)
+      }
+      contents.segments.append(SegmentEntry(kind: .memorySegment, index: index, state: state))
     }
   }
 
@@ -141,6 +152,8 @@ extension Namespace {
       isGone(identifier, host.findSet(index: index)) { $0.identifier }
     case .messageQueue:
       isGone(identifier, host.findQueue(index: index)) { $0.identifier }
+    case .memorySegment:
+      isGone(identifier, host.findSegment(index: index)) { $0.identifier }
     }
   }
 
@@ -167,7 +180,7 @@ extension Namespace.Entry.State {
     case .damaged(let damage): self = .damaged(reason: damage.reason(kind))
     case .inaccessible(let object):
       self = .inaccessible(
-        size: kind == .semaphores ? object.size : 0, owner: object.uid, group: object.gid,
+        size: kind == .messageQueue ? 0 : object.size, owner: object.uid, group: object.gid,
         mode: object.mode, status: known().map(make))
     }
   }

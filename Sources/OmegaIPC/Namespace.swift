@@ -1,6 +1,6 @@
 internal import OmegaLinux
 
-/// A directory whose semaphore sets and message queues processes share.
+/// A directory whose semaphore sets, message queues and memory segments processes share.
 ///
 /// Programs that use the drop-in library, the C library or this module see the same objects in the
 /// same directory. A value is a handle: cheap to copy, usable from every thread, never closed.
@@ -87,17 +87,21 @@ public struct Namespace: Hashable, Sendable {
     public let sets: Int, semaphores: Int
     /// Message queues, and the messages and bytes in those that this process may open.
     public let queues: Int, messages: Int, messageBytes: Int
+    /// Memory segments, and pages in all of them.
+    public let segments: Int, segmentPages: Int
   }
 
   /// What is in use now.
   ///
-  /// The corresponding C functions are `semctl` with `SEM_INFO` and `msgctl` with `MSG_INFO`.
+  /// The corresponding C functions are `semctl` with `SEM_INFO`, `msgctl` with `MSG_INFO` and
+  /// `shmctl` with `SHM_INFO`.
   public func usage() -> Usage {
     let (sets, queues) = (host.usage(of: .semaphores), host.usage(of: .queues))
-    let messages = host.messageUsage()
+    let (messages, segments) = (host.messageUsage(), host.usage(of: .segments))
     return Usage(
       sets: sets.objects, semaphores: sets.units, queues: queues.objects,
-      messages: messages.messages, messageBytes: messages.bytes)
+      messages: messages.messages, messageBytes: messages.bytes,
+      segments: segments.objects, segmentPages: segments.units)
   }
 }
 

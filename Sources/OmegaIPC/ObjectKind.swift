@@ -7,12 +7,15 @@ public enum ObjectKind: Hashable, Sendable, CaseIterable {
   case semaphores
   /// ``MessageQueue``
   case messageQueue
+  /// ``MemorySegment``
+  case memorySegment
 
   /// An object of the kind, in words.
   var noun: String {
     switch self {
     case .semaphores: "semaphore set"
     case .messageQueue: "message queue"
+    case .memorySegment: "memory segment"
     }
   }
 
@@ -21,6 +24,7 @@ public enum ObjectKind: Hashable, Sendable, CaseIterable {
     switch self {
     case .semaphores: "set"
     case .messageQueue: "queue"
+    case .memorySegment: "segment"
     }
   }
 
@@ -28,6 +32,7 @@ public enum ObjectKind: Hashable, Sendable, CaseIterable {
     switch self {
     case .semaphores: .semaphores
     case .messageQueue: .queues
+    case .memorySegment: .segments
     }
   }
 }

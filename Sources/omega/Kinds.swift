@@ -4,7 +4,7 @@ import OmegaLinux
 /// The kinds of object, in the words and letters of ipcs(1), ipcmk(1) and ipcrm(1).
 extension ObjectKind {
   /// Those that can be listed, in the order in which they are.
-  static let listed: [ObjectKind] = [.semaphores, .queues]
+  static let listed: [ObjectKind] = [.semaphores, .queues, .segments]
 
   /// `sem`, `msg`, `shm`: with what the files' names begin.
   var filePrefix: String { "\(prefix)" }
@@ -50,13 +50,16 @@ extension ObjectKind {
   func linkName(key: Int32) -> String { "\(filePrefix).key.\(Words.key(key).dropFirst(2))" }
 }
 
-/// `-s` and `-q`, the letters of ipcs(1).
+/// `-s`, `-q` and `-m`, the letters of ipcs(1).
 struct KindOptions: ParsableArguments {
   @ArgumentParser.Flag(name: [.customShort("s"), .long], help: "Only semaphore sets.")
   var semaphores = false
 
   @ArgumentParser.Flag(name: [.customShort("q"), .long], help: "Only message queues.")
   var queues = false
+
+  @ArgumentParser.Flag(name: [.customShort("m"), .long], help: "Only memory segments.")
+  var segments = false
 
   /// Those that were asked for; all when none was.
   var chosen: [ObjectKind] {
@@ -68,7 +71,7 @@ struct KindOptions: ParsableArguments {
     switch kind {
     case .semaphores: semaphores
     case .queues: queues
-    case .segments: false
+    case .segments: segments
     }
   }
 }

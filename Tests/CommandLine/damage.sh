@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # Damaged objects and wrong directories are named, with the way out: sourced by run.
 
-# damage NAME CAUSE COMMAND: spoils the file of a set or, in $kind queue, of a queue in $image, looks at it,
+# damage NAME CAUSE COMMAND: spoils the file of the first object of $kind in $image, looks at it,
 # removes it, looks again.
 damage() {
   local name=$kind-$1 cause=$2 spoil=$3 image option prefix make plural
   case $kind in
     set) option=-s prefix=sem make='mk -S 4' plural=semaphores ;;
     queue) option=-q prefix=msg make='mk -Q' plural=queues ;;
+    segment) option=-m prefix=shm make='mk -M 9' plural=segments ;;
   esac
   new_namespace
   # shellcheck disable=SC2086 # words
@@ -39,7 +40,7 @@ put() { dd of="$image" bs=1 seek="$1" conv=notrunc 2>/dev/null; }
 # shellcheck disable=SC2016 # evaluated in damage
 test_damage() {
   local kind
-  for kind in set queue; do
+  for kind in set queue segment; do
     damage truncated 'has 4096 bytes' 'truncate -s 4096 "$image"'
     damage overwritten "does not begin as a $kind" 'head -c 512 /dev/zero | put 0'
     damage foreign "does not begin as a $kind" 'rm "$image"; echo "a letter" >"$image"'

@@ -52,7 +52,7 @@ extension SharedSegment {
     guard let slot = try? section.claimSlot() else { return nil }
     let member = frame.member(slot)
     section.write(UInt64(bitPattern: max(1, host.now())), member + Member.reservedSince)
-    section.write(UInt64(attachments), member + Member.attachments)
+    section.writeAttachments(UInt64(attachments), slot)
     section.noteAttachment(Header.attachTime)
     section.commit()
     return slot
@@ -74,7 +74,7 @@ extension SharedSegment {
     section.write(host.programNumber, member + Member.program)
     section.write(host.startTime, member + Member.startTime)
     section.write(UInt64(host.pid), member + Member.pid)
-    section.write(UInt64(attachments), member + Member.attachments)
+    section.writeAttachments(UInt64(attachments), slot)
     section.commit()
     section.armIfNeeded(slot)
     return slot
@@ -168,8 +168,20 @@ extension Section where Object == SharedSegment {
   }
 
   fileprivate mutating func countAttachments(_ slot: Int, _ change: Int) {
-    let offset = frame.member(slot) + Member.attachments
-    write(image.load(offset) &+ UInt64(bitPattern: Int64(change)), offset)
+    let old = image.load(frame.member(slot) + Member.attachments)
+    let count = old &+ UInt64(bitPattern: Int64(change))
+    if old == 0 {
+      writeAttachments(count, slot)
+    } else {
+      write(
+        Member.attachments(count, since: old >> 32), frame.member(slot) + Member.attachments)
+    }
+  }
+
+  /// A process's attachments, of which it had none.
+  fileprivate mutating func writeAttachments(_ count: UInt64, _ slot: Int) {
+    let since = UInt64(bitPattern: host.now()) & 0xFFFF_FFFF
+    write(Member.attachments(count, since: since), frame.member(slot) + Member.attachments)
   }
 
   /// Who did it last, and when.

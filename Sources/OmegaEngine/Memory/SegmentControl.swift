@@ -62,16 +62,20 @@ extension SharedSegment {
       ctime: Int64(bitPattern: image.load(Header.ctime)))
   }
 
-  /// Calls `body` for every process that has the segment attached.
+  /// Calls `body` for every process that has the segment attached. Inside the section, so it only takes
+  /// notes.
   public func inspect<H: Host>(
-    _ host: H, _ body: (_ pid: UInt32, _ attachments: Int) -> Void
+    _ host: H, _ body: (AttachedProcess) -> Void
   ) throws(Errno) -> SegmentStatus {
     var section = try Section(self, host)
     defer { section.close() }
     guard section.isThere else { throw .identifierRemoved }
     for slot in 0..<memberHigh where memberPid(slot) != 0 {
-      let count = Int(image.load(frame.member(slot) + Member.attachments) & 0xFFFF_FFFF)
-      if count != 0 { body(memberPid(slot), count) }
+      let word = image.load(frame.member(slot) + Member.attachments)
+      if word == 0 { continue }
+      body(
+        AttachedProcess(
+          pid: memberPid(slot), attachments: Int(word & 0xFFFF_FFFF), since: Int64(word >> 32)))
     }
     return statusNow()
   }
@@ -84,6 +88,14 @@ extension Section where Object == SharedSegment {
     commit()
     unlink()
   }
+}
+
+/// A process that has a segment attached.
+public struct AttachedProcess: Sendable {
+  public var pid: UInt32
+  public var attachments: Int
+  /// When it attached the segment, or was forked with it, in seconds since 1970.
+  public var since: Int64
 }
 
 /// `struct shmid_ds` without its layout.

@@ -70,8 +70,12 @@ extension Header {
 }
 
 extension Member {
-  /// Attachments of the process, which are gone with it. L
+  /// Attachments of the process, which are gone with it (low half), and since when it has any, in seconds
+  /// since 1970 (high half); all 0 when there are none. L
   public static var attachments: Int { record }
+  static func attachments(_ count: UInt64, since: UInt64) -> UInt64 {
+    count & 0xFFFF_FFFF == 0 ? 0 : count & 0xFFFF_FFFF | since << 32
+  }
   /// Which program of the process has attached: `Host.programNumber`. L
   public static var program: Int { 40 }
   /// When the slot was reserved for a child that is about to be forked, in seconds since 1970; 0 when it

@@ -52,13 +52,33 @@ extension Namespace {
     return try unsafe handle.pointee.object.status(LinuxHost())
   }
 
+  /// Shows who has a segment attached (`SharedSegment.inspect`). Errors as `inspect`.
+  public func inspectSegment(
+    _ identifier: Int32, _ process: (AttachedProcess) -> Void
+  ) throws(Errno) -> SegmentStatus {
+    guard identifier >= 0 else { throw .invalid }
+    let handle = unsafe try handle(identifier, SharedSegment.self)
+    defer { unsafe leave(handle) }
+    try unsafe authorize(handle, Permissions.read)
+    // SAFETY: the handle is entered.
+    let segment = unsafe handle.pointee.object
+    return try unsafe there(handle) { () throws(Errno) in
+      try segment.inspect(LinuxHost(), process)
+    }
+  }
+
+  private func segmentCensus() -> Census {
+    sweep(.now)
+    return census(SharedSegment.self)
+  }
+
   /// What the directory holds now of a kind: objects, and semaphores or pages in them (SEM_INFO).
   public func usage(of kind: ObjectKind) -> (objects: Int, units: Int) {
     let census =
       switch kind {
       case .semaphores: census(SemaphoreSet.self)
       case .queues: census(MessageQueue.self)
-      case .segments: Census()
+      case .segments: segmentCensus()
       }
     return (census.objects, census.units)
   }

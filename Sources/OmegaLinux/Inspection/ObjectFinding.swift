@@ -54,6 +54,7 @@ protocol InspectedObject: StoredObject {
 
 extension SemaphoreSet: InspectedObject {}
 extension MessageQueue: InspectedObject {}
+extension SharedSegment: InspectedObject {}
 
 extension Namespace {
   /// What stands at an index; nil when nothing does.
@@ -66,6 +67,17 @@ extension Namespace {
   /// As `findSet`.
   public func findQueue(index: Int) -> ObjectFinding<QueueStatus>? {
     find(MessageQueue.self, index: index)
+  }
+
+  /// As `findSet`. One that is marked for removal and was left by all is removed on the way.
+  public func findSegment(index: Int) -> ObjectFinding<SegmentStatus>? {
+    let finding = find(SharedSegment.self, index: index)
+    guard case .damaged(.lockIsStuck) = finding else { return finding }
+    do throws(Errno) {
+      return .usable(try segmentStatus(index: index, checksRead: false))
+    } catch {
+      return error == .invalid ? find(SharedSegment.self, index: index) : finding
+    }
   }
 
   private func find<Object: InspectedObject>(

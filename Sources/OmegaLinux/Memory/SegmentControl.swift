@@ -100,7 +100,7 @@ extension Namespace {
 
   /// Runs `body`; where it finds the segment marked for removal and left by all, takes its names away and
   /// throws EINVAL: Linux removed it when the last user ended.
-  private func there<R>(
+  func there<R>(
     _ handle: ObjectHandle<SharedSegment>, _ body: () throws(Errno) -> R
   ) throws(Errno) -> R {
     // SAFETY: the handle is entered.

@@ -171,4 +171,9 @@ extension Namespace {
   public func publicQueueStatus(index: Int) -> QueueStatus? {
     publicStatus(.queues, index: index).map { QueueStatus($0) }
   }
+
+  /// The same of a segment: who has it attached is not known.
+  public func publicSegmentStatus(index: Int) -> SegmentStatus? {
+    publicStatus(.segments, index: index).map { SegmentStatus($0) }
+  }
 }

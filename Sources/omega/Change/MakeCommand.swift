@@ -5,14 +5,15 @@ import OmegaLinux
 struct MakeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mk",
-    abstract: "Make a semaphore set or a message queue; prints its id.",
+    abstract: "Make a semaphore set, a message queue or a memory segment; prints its id.",
     usage: """
       omega mk [--namespace DIR] -S N [--key K] [--mode M]
       omega mk [--namespace DIR] -Q [--key K] [--mode M]
+      omega mk [--namespace DIR] -M SIZE [--key K] [--mode M]
       """,
     discussion: """
-      The letters are those of ipcmk; the corresponding C functions are semget and msgget. All values \
-      of a set are 0 at first. Without --key the object is private: it can be reached by its id only.
+      The letters are those of ipcmk; the corresponding C functions are semget, msgget and shmget. All values \
+      of a set are 0 at first, and so are all bytes of a segment. Without --key the object is private: it can be reached by its id only.
 
       Exit status: 0; 1 if it could not be made.
       """)
@@ -28,6 +29,12 @@ struct MakeCommand: ParsableCommand {
     name: [.customShort("Q"), .customLong("queue")], help: "Make a message queue.")
   var makesQueue = false
 
+  @Option(
+    name: [.customShort("M"), .customLong("shmem")],
+    help: ArgumentHelp(
+      "Make a segment of SIZE bytes; K, M and G stand for powers of 1024.", valueName: "SIZE"))
+  var segmentSize: String?
+
   @Option(help: ArgumentHelp("The object's key, decimal or 0x….", valueName: "K"))
   var key: String?
 
@@ -41,15 +48,20 @@ struct MakeCommand: ParsableCommand {
     if Words.mode(parsing: mode) == nil {
       throw ValidationError("'\(mode)' is not a mode. Give three octal digits, such as 644.")
     }
-    if (semaphoreCount != nil) == makesQueue {
-      throw ValidationError("Say what to make: -S N for a set, or -Q for a queue.")
+    if [semaphoreCount != nil, makesQueue, segmentSize != nil].filter(\.self).count != 1 {
+      throw ValidationError("Say what to make: -S N (a set), -Q (a queue) or -M SIZE (a segment).")
+    }
+    if let segmentSize, Words.byteCount(parsing: segmentSize) ?? 0 == 0 {
+      throw ValidationError("'\(segmentSize)' is not a size. Give 1 or more, as 4096, 64K or 2M.")
     }
     if let semaphoreCount, semaphoreCount < 1 || semaphoreCount > Int32(Limit.semaphoresPerSet) {
       throw ValidationError("A set has 1 to \(Limit.semaphoresPerSet) semaphores.")
     }
   }
 
-  private var kind: ObjectKind { makesQueue ? .queues : .semaphores }
+  private var kind: ObjectKind {
+    makesQueue ? .queues : segmentSize == nil ? .semaphores : .segments
+  }
 
   func run() throws {
     let namespace = try place.made()
@@ -59,6 +71,9 @@ struct MakeCommand: ParsableCommand {
     let result =
       if let semaphoreCount {
         namespace.getSet(key: number, semaphoreCount: semaphoreCount, flags: flags)
+      } else if let segmentSize {
+        namespace.getSegment(
+          key: number, byteCount: Words.byteCount(parsing: segmentSize) ?? 0, flags: flags)
       } else {
         namespace.getQueue(key: number, flags: flags)
       }
@@ -85,6 +100,14 @@ struct MakeCommand: ParsableCommand {
         object,
         "SEMMSL allows \(Words.count(namespace.limits.semaphoresPerSet, "semaphore")) in a set",
         wayOut: "Raise the limit: " + place.command("limits --set semmsl=\(semaphoreCount ?? 0)"))
+    case .invalid where kind == .segments:
+      return Failure(
+        object, "SHMMAX allows \(namespace.limits.segmentBytes) bytes in a segment",
+        wayOut: "Raise the limit: " + place.command("limits --set shmmax=SIZE"))
+    case .noMemory where kind == .segments:
+      return Failure(
+        object, "there is not so much memory",
+        wayOut: "See how much there is: df \(place.path); free")
     case .noSpace:
       return Failure(
         object, "no room: a limit of the namespace is reached, or its file system is full",

@@ -7,14 +7,15 @@ struct RemoveCommand: ParsableCommand {
     commandName: "rm",
     abstract: "Remove objects, damaged ones too.",
     usage: """
-      omega rm [--namespace DIR] [-s] [-q] ID ...
-      omega rm [--namespace DIR] [-s] [-q] --key K ...
-      omega rm [--namespace DIR] [-s] [-q] --owner USER
-      omega rm [--namespace DIR] [-s] [-q] --all
+      omega rm [--namespace DIR] [-s] [-q] [-m] ID ...
+      omega rm [--namespace DIR] [-s] [-q] [-m] --key K ...
+      omega rm [--namespace DIR] [-s] [-q] [-m] --owner USER
+      omega rm [--namespace DIR] [-s] [-q] [-m] --all
       """,
     discussion: """
-      Identifiers and keys of different kinds can be the same; then say which is meant: -s 0, -q 0. \
-      Calls that sleep on a removed object end with EIDRM. What was removed is printed, unless it was \
+      Identifiers and keys of different kinds can be the same; then say which is meant: -s 0, -q 0, -m 0. \
+      Calls that sleep on a removed object end with EIDRM; a segment's memory stays until the last \
+      process has detached it. What was removed is printed, unless it was \
       named with its kind.
 
       Exit status: 0; 1 if any of the objects could not be removed (the others are).
@@ -106,7 +107,7 @@ struct RemoveCommand: ParsableCommand {
       switch kind {
       case .semaphores: namespace.control(identifier, 0, Command.remove, 0)
       case .queues: namespace.removeQueue(identifier)
-      case .segments: -Errno.invalid.rawValue
+      case .segments: namespace.controlSegment(identifier, Command.remove, 0)
       }
     if result == 0 { return }
     let index = Int(identifier) & 0x7FFF

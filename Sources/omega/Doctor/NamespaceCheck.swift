@@ -97,7 +97,7 @@ struct NamespaceCheck {
     findings.append(
       Finding(
         "objects", .ok,
-        (counts.isEmpty ? "none" : counts.joined(separator: " and ") + " in order")
+        (counts.isEmpty ? "none" : counts.joined(separator: ", ") + " in order")
           + (others > 0 ? ", \(others) of them not yours to open" : ""),
         "List them: " + place.command("ls")))
     let dangling = contents.kinds.reduce(0) { $0 + $1.dangling.count }

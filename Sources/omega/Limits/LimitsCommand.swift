@@ -137,6 +137,8 @@ private struct NamedLimit {
     case "semmns": usage[.semaphores]?.units ?? 0
     case "semmni": usage[.semaphores]?.objects ?? 0
     case "msgmni": usage[.queues]?.objects ?? 0
+    case "shmall": usage[.segments]?.units ?? 0
+    case "shmmni": usage[.segments]?.objects ?? 0
     default: nil
     }
   }

@@ -26,7 +26,11 @@ extension ObjectRow {
         ("MSGS", .right), ("BYTES", .right), ("SEND", .right), ("RECV", .right),
         ("LAST-SEND", .left), ("LAST-RECV", .left),
       ]
-    case .segments: common
+    case .segments:
+      common + [
+        ("SIZE", .right), ("NATTCH", .right), ("STATUS", .left), ("CPID", .right), ("LPID", .right),
+        ("ATTACHED", .left),
+      ]
     }
   }
 
@@ -49,7 +53,13 @@ extension ObjectRow {
         time(figures.queue?.stime),
         state == .usable ? time(figures.queue?.rtime) : "-",
       ]
-    case .segments: common
+    case .segments:
+      common + [
+        ObjectRow.text(figures.byteCount, unknown: "?"),
+        ObjectRow.text(figures.segment?.attachments), figures.segment?.marks ?? "-",
+        ObjectRow.text(figures.segment.map { Int($0.creatorPid) }),
+        ObjectRow.text(figures.segment.map { Int($0.lastPid) }), time(figures.segment?.attachTime),
+      ]
     }
   }
 
@@ -90,8 +100,23 @@ extension ObjectRow {
       ObjectRow.json(figures.queue) + [
         ("senders", .optional(figures.senders)), ("receivers", .optional(figures.receivers)),
       ]
-    case .segments: []
+    case .segments:
+      ObjectRow.json(figures.segment, byteCount: figures.byteCount)
     }
+  }
+
+  /// What only segments have, under the names of `struct shmid_ds`.
+  static func json(_ segment: SegmentStatus?, byteCount: Int?) -> [(String, JSON)] {
+    [
+      ("segsz", .optional(byteCount)),
+      ("nattch", .optional(segment?.attachments)),
+      ("removed", segment.map { .bool($0.isDoomed) } ?? .null),
+      ("locked", segment.map { .bool($0.isLocked) } ?? .null),
+      ("cpid", .optional(segment.map { Int($0.creatorPid) })),
+      ("lpid", .optional(segment.map { Int($0.lastPid) })),
+      ("atime", .optional(segment.map { Int($0.attachTime) })),
+      ("dtime", .optional(segment.map { Int($0.detachTime) })),
+    ]
   }
 
   /// What changes with a queue's messages, under the names of `struct msqid_ds`.
@@ -105,6 +130,18 @@ extension ObjectRow {
       ("stime", .optional(queue.map { Int($0.stime) })),
       ("rtime", .optional(queue.map { Int($0.rtime) })),
     ]
+  }
+}
+
+extension SegmentStatus {
+  /// Removed, and only there for those who have it attached.
+  var isDoomed: Bool { UInt64(flags) & SegmentFlag.doomed != 0 }
+  var isLocked: Bool { UInt64(flags) & SegmentFlag.locked != 0 }
+
+  /// As ipcs(1) calls them.
+  var marks: String {
+    let marks = [isDoomed ? "dest" : nil, isLocked ? "locked" : nil].compactMap(\.self)
+    return marks.isEmpty ? "-" : marks.joined(separator: ",")
   }
 }
 

@@ -6,10 +6,13 @@ struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ls",
     abstract: "List the objects of a namespace.",
+    usage: "omega ls [--namespace DIR] [-s] [-q] [-m] [--json]",
     discussion: """
       WAITING counts calls that sleep on the object, UNDO processes that hold SEM_UNDO adjustments; \
       of a queue SEND and RECV count the calls that wait to send and to receive. They are - where you \
-      may not read the object. LAST-OP is the time of the last semop.
+      may not read the object. LAST-OP is the time of the last semop. \
+      STATUS of a segment is dest when it is removed and only those who have it attached still use it; \
+      ATTACHED is the time of the last shmat.
 
       Exit status: 0; 1 if an object is damaged (which one, why, and the way out go to standard \
       error).

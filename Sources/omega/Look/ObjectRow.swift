@@ -16,6 +16,8 @@ struct ObjectRow {
     /// Calls that wait to send and to receive.
     var senders: Int?
     var receivers: Int?
+    var segment: SegmentStatus?
+    var byteCount: Int?
   }
 
   let kind: ObjectKind
@@ -46,7 +48,7 @@ extension ObjectRow {
       switch kind {
       case .semaphores: findSet(namespace)
       case .queues: findQueue(namespace)
-      case .segments: false
+      case .segments: findSegment(namespace)
       }
     if !isThere { return nil }
   }
@@ -76,6 +78,21 @@ extension ObjectRow {
     }
     if state == .inaccessible { figures.queue = nil }
     if state == .usable, let identifier { count(queue: identifier, namespace) }
+    return true
+  }
+
+  private mutating func findSegment(_ namespace: Namespace) -> Bool {
+    let index = index
+    guard let finding = namespace.findSegment(index: index) else { return false }
+    fill(finding, known: namespace.publicSegmentStatus(index: index)) { row, status in
+      row.fill(status.identifier, status.key, status.permissions, status.ctime)
+      row.figures.segment = status
+      row.figures.byteCount = status.byteCount
+    }
+    if case .inaccessible(let segment) = finding {
+      figures.byteCount = segment.size
+      figures.segment = nil
+    }
     return true
   }
 

@@ -6,12 +6,13 @@ struct ShowCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show",
     abstract: "Show one object: what is in it, who waits for what since when.",
+    usage: "omega show [--namespace DIR] [-s] [-q] [-m] [--json] ID",
     discussion: """
       Of a set: its values, the waiting calls, and who holds undo adjustments. NCNT and ZCNT count the \
       sleeping calls as GETNCNT and GETZCNT do; adjustments are what SEM_UNDO will add to the values \
-      when the process ends. Of a queue: its messages by type, and who waits to send and to receive.
+      when the process ends. Of a queue: its messages by type, and who waits to send and to receive. Of a segment: who has it attached since when.
 
-      Identifiers of different kinds can be the same; then say which is meant: -s 0, -q 0.
+      Identifiers of different kinds can be the same; then say which is meant: -s 0, -q 0, -m 0.
 
       Exit status: 0; 1 if there is no such object, or you may not read it.
       """)
@@ -39,7 +40,9 @@ struct ShowCommand: ParsableCommand {
       case .queues:
         let details = try QueueDetails(namespace, name.identifier)
         if json { print(details.json) } else { details.show() }
-      case .segments: throw .invalid
+      case .segments:
+        let details = try SegmentDetails(namespace, name.identifier)
+        if json { print(details.json) } else { details.show() }
       }
     } catch {
       throw place.whyNot(namespace, name, error, to: "read")

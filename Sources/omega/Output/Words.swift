@@ -51,6 +51,20 @@ enum Words {
     return String(out)
   }
 
+  /// `4096`, `64K`, `2MiB`, as ipcmk(1) takes sizes: K, M, G and T stand for powers of 1024.
+  static func byteCount(parsing text: String) -> UInt? {
+    let digits = text.prefix { ("0"..."9").contains($0) }
+    guard let number = UInt(digits) else { return nil }
+    let suffix = text.dropFirst(digits.count).uppercased()
+    if suffix.isEmpty { return number }
+    let units: [Character] = ["K", "M", "G", "T"]
+    guard let power = units.firstIndex(where: { $0 == suffix.first }),
+      suffix.count == 1 || suffix.dropFirst() == "IB"
+    else { return nil }
+    let (product, isTooLarge) = number.multipliedReportingOverflow(by: 1 << (10 * (power + 1)))
+    return isTooLarge ? nil : product
+  }
+
   static func byteCount(_ count: UInt64) -> String {
     switch count {
     case ..<10240: "\(count) bytes"
