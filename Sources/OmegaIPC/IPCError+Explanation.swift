@@ -60,7 +60,7 @@ extension IPCError {
   private var tooMuch: (cause: String, wayOut: String?) {
     switch action {
     case .receive, .peek:
-      ("the message is longer than asked for", "it is still there: take more bytes, or cut it")
+      ("the message is longer than asked for", "it is still there: ask for more bytes")
     default: ("too many operations in one call", "use several calls, or raise the limit (SEMOPM)")
     }
   }

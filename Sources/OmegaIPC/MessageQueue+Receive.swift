@@ -79,17 +79,16 @@ extension MessageQueue {
   /// many. The message stays, and nothing of the queue's status changes. Never waits; needs permission
   /// to read.
   ///
-  /// - Throws: as ``receive(_:atMost:longer:)``, except EINTR. A longer message is refused with
-  ///   ``LongMessage/cut`` too (EINVAL), for Linux cuts no copy.
+  /// - Throws: as ``receive(_:atMost:longer:)``, except EINTR. A longer message cannot be cut here.
   ///
   /// The corresponding C function is `msgrcv` with `MSG_COPY | IPC_NOWAIT`.
   public func peek(
-    at position: Int = 0, atMost byteCount: Int? = nil, longer: LongMessage = .refuse
+    at position: Int = 0, atMost byteCount: Int? = nil
   ) throws(IPCError) -> Message? {
     guard byteCount ?? 0 >= 0 else { throw failure(.peek, Errno.invalid.rawValue) }
     let (header, bytes) = namespace.host.receiveBytes(
       identifier, atMost: byteCount ?? namespace.host.limits.messageBytes, type: position,
-      flags: Flag.noWait | ReceiveFlag.copy | longer.flag)
+      flags: Flag.noWait | ReceiveFlag.copy)
     if header.result == MessageQueue.none { return nil }
     if header.result < 0 { throw failure(.peek, header.errno) }
     return Message(type: Int(header.type), bytes: bytes)
