@@ -26,7 +26,7 @@ public struct MemorySegment: Hashable, Sendable {
 
   /// Attaches the memory for reading and writing. Needs permission for both.
   ///
-  /// - Returns: The memory, which is detached at the end of the value's life.
+  /// - Returns: The memory, which is detached when the value is not used any more.
   /// - Throws: EINVAL when there is no such segment, EACCES without the permissions, ENOMEM.
   ///
   /// The corresponding C function is `shmat`.
@@ -38,7 +38,7 @@ public struct MemorySegment: Hashable, Sendable {
 
   /// Attaches the memory for reading only, which the system enforces. Needs permission to read.
   ///
-  /// - Returns: The memory, which is detached at the end of the value's life.
+  /// - Returns: The memory, which is detached when the value is not used any more.
   /// - Throws: as ``attach()``.
   ///
   /// The corresponding C function is `shmat` with `SHM_RDONLY`.

@@ -1,6 +1,7 @@
 internal import OmegaLinux
 
-/// A segment's memory, attached for reading and writing; detached at the end of the value's life.
+/// A segment's memory, attached for reading and writing; detached when the value is not used any more, which
+/// can be before the end of its scope.
 ///
 /// Other processes read and write the same bytes at the same time. Where that matters, agree with them
 /// by a ``SemaphoreSet`` on who may, and take a span only meanwhile.
@@ -75,7 +76,7 @@ public struct SharedMemory: ~Copyable, @unchecked Sendable {
   }
 }
 
-/// A segment's memory, attached for reading; detached at the end of the value's life.
+/// A segment's memory, attached for reading; detached when the value is not used any more.
 ///
 /// Other processes write the same bytes at the same time, see ``SharedMemory``.
 @safe
