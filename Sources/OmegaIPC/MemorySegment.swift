@@ -9,7 +9,8 @@ internal import OmegaLinux
 /// ```swift
 /// let segment = try Namespace.standard.makeMemorySegment(byteCount: 4096)
 /// var memory = try segment.attach()
-/// memory.mutableBytes[0] = 7
+/// var bytes = memory.mutableBytes
+/// bytes[0] = 7
 /// ```
 ///
 /// The corresponding C value is the identifier that `shmget` returns.

@@ -11,6 +11,11 @@ typealias Get = @convention(c) (Int32, Int32, Int32) -> Int32
 typealias Operate = @convention(c) (Int32, UnsafeMutablePointer<sembuf>, UInt) -> Int32
 typealias Control = @convention(c) (Int32, Int32, Int32, UInt) -> Int32
 
+typealias GetQueue = @convention(c) (Int32, Int32) -> Int32
+typealias Send = @convention(c) (Int32, UnsafeRawPointer, Int, Int32) -> Int32
+typealias Receive = @convention(c) (Int32, UnsafeMutableRawPointer, Int, Int, Int32) -> Int
+typealias ControlQueue = @convention(c) (Int32, Int32, UInt) -> Int32
+
 let arguments = CommandLine.arguments
 
 func fail(_ text: String) -> Never {
@@ -30,6 +35,11 @@ func symbol<T>(_ name: String, _ type: T.Type) -> T {
 let omegaGet = symbol("omega_semget", Get.self)
 let omegaOperate = symbol("omega_semop", Operate.self)
 let omegaControl = symbol("omega_semctl", Control.self)
+
+let omegaGetQueue = symbol("omega_msgget", GetQueue.self)
+let omegaSend = symbol("omega_msgsnd", Send.self)
+let omegaReceive = symbol("omega_msgrcv", Receive.self)
+let omegaControlQueue = symbol("omega_msgctl", ControlQueue.self)
 
 func check(_ result: Int32) { if result < 0 { fail("a C call failed") } }
 
@@ -118,4 +128,41 @@ func run() throws {
   }
 }
 
-do { try run() } catch { fail("\(error)") }
+/// A message sent and received again, through a queue of each side.
+func runMessages() throws {
+  let queue = try Namespace.standard.makeMessageQueue()
+  defer { try? queue.remove() }
+  let id = omegaGetQueue(0, 0o1600)
+  check(id)
+  defer { check(omegaControlQueue(id, remove, 0)) }
+  for byteCount in [8, 64, 1024, 8192] {
+    let message = UnsafeMutableRawPointer.allocate(byteCount: 8 + byteCount, alignment: 64)
+    defer { message.deallocate() }
+    message.initializeMemory(as: UInt8.self, repeating: 1, count: 8 + byteCount)
+    message.storeBytes(of: 3, as: Int.self)
+    let sent = [UInt8](repeating: 1, count: byteCount)
+    var received = sent
+    try compare("a message of \(byteCount) bytes", turns: 5000) {
+      try queue.send(sent, type: 3)
+      var room = received.mutableSpan
+      if try queue.receive(.type(3), into: &room).byteCount != byteCount { fail("another size") }
+    } c: {
+      check(omegaSend(id, message, byteCount, 0))
+      if omegaReceive(id, message, byteCount, 3, 0) != byteCount { fail("another size") }
+    }
+    try compare("a message of \(byteCount) bytes as an array", turns: 5000) {
+      try queue.send(sent, type: 3)
+      if try queue.receive(.type(3), atMost: byteCount).bytes.count != byteCount {
+        fail("another size")
+      }
+    } c: {
+      check(omegaSend(id, message, byteCount, 0))
+      if omegaReceive(id, message, byteCount, 3, 0) != byteCount { fail("another size") }
+    }
+  }
+}
+
+do {
+  try run()
+  try runMessages()
+} catch { fail("\(error)") }
