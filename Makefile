@@ -115,7 +115,8 @@ $(eval $(call embedded_module,OmegaDropIn,OmegaLinux OmegaEngine))
 # --- C --------------------------------------------------------------------------------------------
 
 # initial-exec: a thread-local variable is one load, and its first use allocates nothing.
-CFLAGS_OURS := -target $(TRIPLE) -std=gnu17 -O2 -fPIC -ftls-model=initial-exec -fvisibility=hidden \
+# For size: nothing in these files is on a fast path, which is inline in the headers.
+CFLAGS_OURS := -target $(TRIPLE) -std=gnu17 -Os -fPIC -ftls-model=initial-exec -fvisibility=hidden \
   -ffunction-sections -Wall -Wextra -Werror -ISources/COmegaLinux/include
 
 $(E)/c/%.o: Sources/%.c $(headers) Makefile
