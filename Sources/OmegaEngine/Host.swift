@@ -33,6 +33,11 @@ public protocol Host {
   func endSleep(_ state: SleepState)
   /// Waits a little for a running thread that is between two steps; `turns` counts the waits so far.
   func waitForOwner(_ turns: Int)
+  /// Turns of `waitForOwner` after which a locked section goes on without the owner.
+  var ownerPatience: Int { get }
+  /// Returns when every other thread of the machine has ended the instruction that it was in, and what
+  /// that stored is visible.
+  func finishInstructions()
   /// Sleeps on the word at `offset` while it holds `expected`; `watch` adds words to wake on.
   func sleep(
     _ image: Image, _ offset: Int, expected: UInt32, deadline: Deadline, watch: WatchList,

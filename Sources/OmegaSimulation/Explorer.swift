@@ -78,6 +78,7 @@ package struct Explorer {
   /// Explores from the simulation's present state.
   package mutating func run() -> Exploration {
     world.state.fault = scenario.fault
+    if scenario.isImpatient { world.state.ownerPatience = 0 }
     world.state.mode = .explore
     let regions = simulation.regions()
     var frames: [Frame] = []

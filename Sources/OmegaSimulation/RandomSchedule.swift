@@ -14,6 +14,8 @@ package struct RandomSchedule {
     /// Mean number of points between two switches.
     package var meanRun = 8
     package var fault = Fault.none
+    /// As in `Scenario`.
+    package var isImpatient = false
 
     package init() {}
   }
@@ -56,6 +58,7 @@ package struct RandomSchedule {
     _ = simulation.setAll(processes[0].first, expected)
     simulation.world.state.random = SplitMix(seed: random.next())
     simulation.fault = options.fault
+    if options.isImpatient { simulation.world.state.ownerPatience = 0 }
   }
 
   /// Runs to the end; the report's violation is nil when nothing was wrong.

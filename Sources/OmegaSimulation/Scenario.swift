@@ -13,6 +13,8 @@ package struct Scenario {
   /// How many sleeping calls may be interrupted by a signal, or reach their deadline, at any point.
   package var interruptions = 0
   package var fault = Fault.none
+  /// Owners of calls of several operations are not waited for: as if each had been stopped.
+  package var isImpatient = false
   /// Stops after this many states, saying so.
   package var limit = Int.max
 

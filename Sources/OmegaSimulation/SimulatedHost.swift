@@ -17,7 +17,10 @@ struct SimulatedCallOwner: CallOwner {
 
   func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool {
     if image.load(offset) != old { return false }
-    image.store(new, offset)
+    host.world.state.threads[host.thread].storesTo = offset
+    host.world.state.threads[host.thread].storedValue = new
+    host.world.before(.store, offset)
+    host.world.endInstruction(host.thread)
     return true
   }
 
@@ -110,6 +113,14 @@ struct SimulatedHost: Host {
     // The loop of `SemaphoreSet.sleep` counts its turns over all its sleeps.
     if world.state.threads[thread].masked == 0 { world.state.threads[thread].turns = turns }
     world.pointless()
+  }
+
+  var ownerPatience: Int { world.state.ownerPatience }
+
+  func finishInstructions() {
+    world.hostPoint(.store, 0)
+    if world.state.fault == .waitsForNoInstruction { return }
+    for other in world.state.threads.indices where other != thread { world.endInstruction(other) }
   }
 
   func sleep(

@@ -53,6 +53,7 @@ extension Simulation {
       | (state.isPrivateAccess ? 1 << 18 : 0) | (state.waitsForStore ? 1 << 19 : 0)
     var digest = mix(flags, UInt64(state.position))
     digest = mix(digest, UInt64(state.offset))
+    digest = mix(digest, UInt64(bitPattern: Int64(state.storesTo)))
     digest = mix(digest, state.history)
     digest = mix(digest, state.results)
     digest = mix(digest, UInt64(bitPattern: Int64(state.pendingWord)))

@@ -340,6 +340,52 @@ static void scribbled_sleeper(void) {
   remove_set(set);
 }
 
+// Marks of a call of several operations of a member that lives and makes none: its last call, made
+// undecided again. Who meets them must not wait for it for ever. (The member is the set's first.)
+static int take_two(void) {
+  return operate_many(set, (struct sembuf[]){{0, -1, 0}, {1, -1, 0}}, 2);
+}
+static void scribbled_marks(bool named_by_the_call) {
+  const char *name = named_by_the_call ? "hostile-mark" : "hostile-mark-of-nothing";
+  struct agent member;
+  struct reply reply;
+  struct image image;
+  unsigned short values[2];
+  struct sembuf both[] = {{0, -1, 0}, {1, -1, 0}};
+  uint64_t *status = NULL;
+  set = watched_set = new_set(2, (unsigned short[]){8, 8});
+  agent_start(&member);
+  if (agent_do(&member, set, 0, -1, SEM_UNDO) || agent_do(&member, set, 0, 1, SEM_UNDO))
+    give_up("the member's record");
+  agent_operate(&member, set, both, 2);
+  if (!agent_reply(&member, 10000, &reply) || reply.error) give_up("the member's call");
+  if (!map_image(&image)) give_up("the peer cannot map the image");
+  for (int part = 0; part < image.parts && !status; part++)
+    for (size_t at = 0; at + 64 <= image.used[part][1] && !status; at += 64) {
+      uint64_t *word = (uint64_t *)(void *)(image.memory + image.used[part][0] + at);
+      if ((*word & 0x3FFFFFFFFF) == (2 | 2 << 8 | (uint64_t)member.pid << 16)) status = word;
+    }
+  if (!status) {
+    not_ok(name, "its descriptor was not found: has the layout changed?");
+  } else {
+    *status -= 1;
+    for (int i = 0; i < 2; i++)
+      *(uint64_t *)(void *)(image.memory + 512 + 64 * i) =
+          4097ull << 51 | (*status >> 40 & 0x3FFFFF) << 29 | (named_by_the_call ? 8 : 5);
+    int result = in_child(take_two, HANG_SECONDS);
+    unsigned short expected = named_by_the_call ? 7 : 4;
+    if (result)
+      not_ok(name, "a call of two operations %s", ending(result));
+    else if (!get_values(set, values) || values[0] != expected || values[1] != expected)
+      not_ok(name, "values %s, not %d", values_text(values, 2), expected);
+    else
+      ok(name, "another call goes on, values %s", values_text(values, 2));
+  }
+  agent_kill(&member);
+  munmap(image.memory, image.size);
+  remove_set(set);
+}
+
 static int create_set(void) {
   static const unsigned short start[COUNT] = {3, 2, 1, 0, 5, 4};
   return new_set(COUNT, start);
@@ -381,6 +427,8 @@ int run_hostile(unsigned seed) {
   map_shared();
   target = &sets;
   scribbled_sleeper();
+  scribbled_marks(true);
+  scribbled_marks(false);
   play(&sets, seed, is_long_run() ? 1000 : 80);
   return failures != 0;
 }

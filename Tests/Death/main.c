@@ -12,6 +12,7 @@ static void run_all(const struct scenario *const *scenarios, const char *only) {
 int run_steps(int argc, char **argv) {
   const char *only = argc > 0 ? argv[0] : NULL;
   run_all(operation_scenarios, only);
+  run_all(stopped_scenarios, only);
   run_all(hand_over_scenarios, only);
   run_all(sleep_scenarios, only);
   run_all(control_scenarios, only);

@@ -267,7 +267,7 @@ void run_scenario(const struct scenario *scenario) {
   if (wrongs) not_ok(scenario->name, "%d of %ld kills, see above", wrongs, kills);
   if (failures > failed) return;
   ok(scenario->name, "%ld instructions, %ld changes, %ld %s (after %s)%s%s, %.1f s", steps,
-     changes, kills, scenario->inject ? "signals" : "kills",
+     changes, kills, scenario->inject ? "signals" : scenario->goes_on ? "stops" : "kills",
      until == UNTIL_STEP ? "every instruction" : "every change",
      scenario->summary ? "; " : "", scenario->summary ? scenario->summary() : "",
      1e-9 * (double)(now_ns() - begin));

@@ -57,6 +57,7 @@ extern const struct scenario *const set_all_scenario, *const remove_scenario;
 void signal_sleepers(int signal);
 
 extern const struct scenario *const operation_scenarios[];
+extern const struct scenario *const stopped_scenarios[];
 extern const struct scenario *const hand_over_scenarios[];
 extern const struct scenario *const sleep_scenarios[];
 extern const struct scenario *const control_scenarios[];

@@ -50,6 +50,15 @@ import Testing
     Issue.record("no exploration noticed \(fault)")
   }
 
+  @Test("who decides for an owner without waiting for its instruction loses a store")
+  func instructions() {
+    var scenario = ExplorationTests.impatient
+    scenario.kills = 0
+    #expect(scenario.explore().violation == nil)
+    scenario.fault = .waitsForNoInstruction
+    #expect(scenario.explore().violation != nil)
+  }
+
   @Test("a lock that forgets to wake costs time, which the exploration counts")
   func lockWakes() {
     var scenario = Scenario("remove | P", values: [0], [[[.remove]], [[.semop([.add(-1)])]]])

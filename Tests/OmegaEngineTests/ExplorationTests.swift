@@ -28,6 +28,18 @@ import Testing
   /// Members already, with an undo record: the calls themselves are explored, not the first use.
   private static let members = [[free, hold], [free, hold]]
 
+  /// The other does not wait for the owner of two operations, but decides for it.
+  static var impatient: Scenario {
+    var scenario = scenario(
+      "two operations, decided by another", [2, 2], kills: 1, mortal: [0], before: members,
+      [
+        [.semop([.add(-1), .add(-1, on: 1, Flag.undo)])],
+        [.semop([.add(-1, on: 1, Flag.undo | Flag.noWait)])],
+      ])
+    scenario.isImpatient = true
+    return scenario
+  }
+
   static let short: [Scenario] = [
     scenario("a sleeper and its waker, one death", [0], kills: 1, [[take], [give]]),
     scenario("a holder's death wakes a sleeper", [1], kills: 1, before: [[hold]], [[], [take]]),
@@ -40,6 +52,7 @@ import Testing
     scenario(
       "two operations against one, lock-free", [2, 2], kills: 1, before: members,
       [[.semop([.add(-1), .add(-1, on: 1, Flag.undo)])], [hold]]),
+    impatient,
   ]
 
   static let long: [Scenario] =

@@ -38,6 +38,7 @@ enum Seeds {
       options.semaphores = 1 + Int(seed % 3)
       options.meanRun = [1, 4, 20, 100][Int(seed / 3 % 4)]
       options.kills = Int(seed % 7)
+      options.isImpatient = seed % 2 == 0
       var schedule = RandomSchedule(seed: seed, options)
       let report = schedule.run()
       if let violation = report.violation {

@@ -271,6 +271,62 @@ import Testing
     #expect(bench.values == [4, 4])
   }
 
+  @Test("a call of several operations of an owner that is stopped, at each of its steps")
+  func severalStopped() {
+    var results: Set<[Int]> = []
+    for steps in 0..<60 {
+      let bench = Bench([5, 5])
+      bench.simulation.world.state.ownerPatience = 3
+      let (a, b) = (bench.process(), bench.process())
+      #expect(bench.semop(a, .add(-1, Flag.undo)) == .success)
+      var left = steps
+      let stopped = bench.simulation.start(
+        a.first, semop: [.add(-1, Flag.undo), .add(-2, on: 1, Flag.undo)]
+      ) {
+        if $0.access == .store || $0.access == .exchange { left -= 1 }
+        return left < 0
+      }
+      if !stopped { break }
+      #expect(bench.semop(b, .add(-1), .add(-1, on: 1)) == .success, "step \(steps)")
+      results.insert(bench.values)
+      #expect(bench.simulation.finish(a.first) == .success, "step \(steps)")
+      #expect(bench.values == [2, 2], "step \(steps)")
+      bench.kill(a)
+      #expect(bench.values == [4, 4], "step \(steps)")
+      bench.check()
+    }
+    #expect(results == [[3, 4], [2, 2]])
+  }
+
+  @Test("a scribbled mark of a living member's present call is settled after a while")
+  func scribbledPresentMark() {
+    for status in [DescriptorStatus.idle, DescriptorStatus.undecided, DescriptorStatus.decided] {
+      let bench = Bench([5, 5])
+      bench.simulation.world.state.ownerPatience = 3
+      let (a, b) = (bench.process(), bench.process())
+      #expect(bench.semop(a, .add(-1, Flag.undo)) == .success)
+      #expect(bench.semop(a, .add(1, Flag.undo)) == .success)
+      let member = bench.simulation.world.state.processes[a.slot].member
+      let layout = bench.simulation.layout
+      let descriptor = layout.descriptor(member)
+      let sequence: UInt64 = 1
+      bench.image.poke(
+        DescriptorStatus.word(status, count: 2, tid: 77, sequence: sequence),
+        descriptor + Descriptor.status)
+      let mark = SeveralMark(member: member, sequence: sequence)
+      // The one names a word that is marked by it again, the other is not in the descriptor.
+      let first = SemaphoreWord(bits: bench.image.peek(layout.cell(0))).marked(mark)
+      bench.image.poke(UInt64(layout.cell(0)), descriptor + Descriptor.entry(0))
+      bench.image.poke(first.bits, descriptor + Descriptor.entry(0) + 8)
+      bench.image.poke(first.bits, descriptor + Descriptor.entry(0) + 16)
+      bench.image.poke(first.bits, layout.cell(0))
+      let second = SemaphoreWord(bits: bench.image.peek(layout.cell(1))).marked(mark)
+      bench.image.poke(second.bits, layout.cell(1))
+      #expect(bench.semop(b, .add(-1), .add(-1, on: 1)) == .success)
+      #expect(bench.values == [4, 4])
+    }
+  }
+
   @Test("a scribbled mark of a living member's call that is none goes at once")
   func scribbledMark() {
     let bench = Bench([5, 5])

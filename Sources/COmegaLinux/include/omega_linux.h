@@ -92,6 +92,7 @@ enum omega_call {
   omega_call_prlimit = SYS_prlimit64,
   omega_call_sched_yield = SYS_sched_yield,
   omega_call_nanosleep = SYS_nanosleep,
+  omega_call_membarrier = SYS_membarrier,
 };
 
 static inline long omega_call(enum omega_call n, long a, long b, long c, long d, long e, long f) {

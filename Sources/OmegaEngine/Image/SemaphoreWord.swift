@@ -18,7 +18,7 @@
 /// | solo | 0 | 1 | member | anybody who saw the member alive, by compare-and-swap |
 /// | held | 0 | 0 | 0, holders | anybody who saw the holders alive, by compare-and-swap |
 /// | marked | 0 | 0 | member | only towards unmarked, by anybody (`Helping.swift`) |
-/// | one of several | 0 | 0 | member + 4096 | its member, or who finds it dead (`FastMany.swift`) |
+/// | one of several | 0 | 0 | member + 4096 | its member, or who finds it dead or stopped (`FastMany.swift`) |
 /// | slow | 1 | 0 | 0 | the owner of the set's lock |
 public struct SemaphoreWord: Equatable, Sendable {
   public var bits: UInt64

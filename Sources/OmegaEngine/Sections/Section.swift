@@ -19,6 +19,8 @@ public struct Section<H: Host, Object: IPCObject> {
   var kick = -1
   /// The last evaluation made a member a holder that was none (`Sleeping.swift`).
   var madeHolder = false
+  /// Turns for which owners of calls of several operations were waited for (`FastMany.swift`).
+  var ownerTurns = 0
 
   var image: Image { object.image }
   var frame: Frame { object.frame }

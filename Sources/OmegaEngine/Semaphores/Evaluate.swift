@@ -61,13 +61,12 @@ extension Section where Object == SemaphoreSet {
 
   /// Raises the slow bit, after which only this section changes the semaphore, and moves a solo
   /// adjustment to its member's cell. The open transaction must be empty.
+  @inline(never)
   mutating func raiseSlow(_ semaphore: Int) {
-    var turns = 0
     while true {
       let word = set.word(semaphore)
       if word.isOneOfSeveral {
-        settleSeveral(semaphore, word, turns)
-        turns += 1
+        guard settleSeveral(semaphore, word) else { return }
         continue
       }
       if word.mark != 0 {

@@ -28,8 +28,9 @@ public protocol CallOwner {
 
   /// A compare-and-swap that need only be atomic against signal handlers of the calling thread.
   ///
-  /// Words of a call in flight are changed by nobody else while its owner lives, so a plain
-  /// compare-and-exchange instruction without a bus lock is enough for the owner.
+  /// Words of a call in flight are changed by nobody else while its owner lives and goes on, so a plain
+  /// compare-and-exchange instruction without a bus lock is enough for the owner. Who settles them for
+  /// an owner that does not go on uses `Host.finishInstructions`.
   @unsafe func exchange(_ image: Image, _ offset: Int, _ old: UInt64, _ new: UInt64) -> Bool
   /// CLOCK_REALTIME in whole seconds.
   func now() -> Int64
@@ -117,8 +118,8 @@ extension SemaphoreSet {
   ///
   /// The words are marked one by one with a compare-and-swap each; the call happens when the
   /// descriptor's status becomes `decided`; then the words get their new contents. Whoever meets a
-  /// marked word waits for its owner, and if that is dead finishes or takes back the call from the
-  /// descriptor. A signal handler that meets a call of its own thread does the same.
+  /// marked word waits for its owner, and if that is dead or does not go on finishes or takes back the
+  /// call from the descriptor. A signal handler that meets a call of its own thread does the same.
   ///
   /// `.slow` for everything but success: the lock's owner then decides. Only one such call of a
   /// member may be on its way, the layout's values are trusted: the caller sees to it. Each operation is
@@ -284,11 +285,14 @@ extension SemaphoreSet {
 }
 
 extension Section where Object == SemaphoreSet {
-  /// Waits for, or settles, the call of several operations that `word` belongs to.
-  mutating func settleSeveral(_ semaphore: Int, _ word: SemaphoreWord, _ turns: Int) {
+  /// Waits for, or settles, the call of several operations that `word` belongs to. False when there is
+  /// no end of them, which only a peer that scribbles all the time can bring about.
+  @inline(never)
+  mutating func settleSeveral(_ semaphore: Int, _ word: SemaphoreWord) -> Bool {
     let member = word.severalMember
     guard member >= 0 && member < SetLayout.memberCapacity else {
-      return unmark(semaphore, word)  // Damage: no such member.
+      unmark(semaphore, word)  // Damage: no such member.
+      return true
     }
     let descriptor = layout.descriptor(member)
     let status = image.load(descriptor + Descriptor.status)
@@ -300,13 +304,65 @@ extension Section where Object == SemaphoreSet {
     {
       resolveSeveral(member)
     } else if UInt64(word.pid) == status >> 40 & 0x3F_FFFF {
-      // Alive, if only stopped: never helped, because its own exchanges do not lock the bus.
-      host.waitForOwner(turns)
-      return
+      ownerTurns += 1
+      if ownerTurns > host.ownerPatience {
+        settleForOwner(semaphore, word, member, status)
+        return ownerTurns < host.ownerPatience + 300
+      }
+      host.waitForOwner(ownerTurns)
+      return true
     }
     // What still has the mark belongs to no call: a member's words are all released before its next
     // sequence, and settling has released the rest. Damage.
     unmark(semaphore, word)
+    return true
+  }
+
+  /// Settles a word of a call whose owner lives and does not go on: stopped, or the mark is a scribble.
+  ///
+  /// The owner's own exchanges do not lock the bus. One that had read the word before our exchange may
+  /// store after it, and ours is lost. `finishInstructions` ends that, so what is read after it stands:
+  ///
+  /// - The status: when it is idle, the owner's exchange to `decided` can only fail, and it takes the
+  ///   call back, as below a signal handler. When it is `decided`, the owner was quicker.
+  /// - The word: it gets its contents with the slow bit, so nobody else changes it until all is said. A late
+  ///   store of the owner's has the same contents without it, and after that the word is free.
+  ///
+  /// The other words keep their marks, until the owner goes on or somebody needs them.
+  @inline(never)
+  private mutating func settleForOwner(
+    _ semaphore: Int, _ word: SemaphoreWord, _ member: Int, _ found: UInt64
+  ) {
+    let descriptor = layout.descriptor(member)
+    var status = found
+    if status & 0xFF == DescriptorStatus.undecided {
+      guard image.exchange(status, status & ~0xFF, descriptor + Descriptor.status) else { return }
+      host.finishInstructions()
+      status = image.load(descriptor + Descriptor.status)
+      if status >> 8 != found >> 8 { return }  // It went on.
+    }
+    let field = status & 0xFF == DescriptorStatus.decided ? 16 : 8
+    for index in 0..<Descriptor.capacity {
+      let entry = descriptor + Descriptor.entry(index)
+      let old = SemaphoreWord(bits: image.load(entry + 8))
+      guard image.load(entry) == UInt64(layout.cell(semaphore)),
+        old.marked(SeveralMark(member: member, sequence: status >> 40)) == word
+      else { continue }
+      var settled = contents(entry + field)
+      settled.isSlow = true
+      host.crashPoint()
+      _ = set.exchange(semaphore, word, settled)
+      return host.finishInstructions()
+    }
+    unmark(semaphore, word)  // Damage: a word that the call does not name.
+  }
+
+  /// A word from a descriptor, which may have been scribbled: not one in flight, or settling it would go
+  /// on for ever.
+  private func contents(_ offset: Int) -> SemaphoreWord {
+    var word = SemaphoreWord(bits: image.load(offset))
+    if word.isInFlight { word.mark = 0 }
+    return word
   }
 
   /// Takes a mark away that belongs to no call.
@@ -318,6 +374,7 @@ extension Section where Object == SemaphoreSet {
   }
 
   /// Finishes or takes back a member's call of several operations whose owner cannot go on.
+  @inline(never)
   mutating func resolveSeveral(_ member: Int) {
     let descriptor = layout.descriptor(member)
     let status = image.load(descriptor + Descriptor.status)
@@ -331,7 +388,7 @@ extension Section where Object == SemaphoreSet {
       let old = SemaphoreWord(bits: image.load(entry + 8))
       let marked = old.marked(SeveralMark(member: member, sequence: status >> 40))
       host.crashPoint()
-      _ = set.exchange(semaphore, marked, SemaphoreWord(bits: image.load(entry + field)))
+      _ = set.exchange(semaphore, marked, contents(entry + field))
     }
     if phase == DescriptorStatus.idle { return }
     host.crashPoint()

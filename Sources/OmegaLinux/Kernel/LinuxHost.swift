@@ -104,11 +104,27 @@ public struct LinuxHost: Host {
       _ = omega_call(omega_call_sched_yield, 0, 0, 0, 0, 0, 0)
     } else {
       // Stopped, perhaps for long.
-      var time = omega_timespec(seconds: 0, nanoseconds: 100_000)
-      // SAFETY: the structure outlives the call.
-      _ = unsafe withUnsafePointer(to: &time) {
-        omega_call(omega_call_nanosleep, Int(bitPattern: $0), 0, 0, 0, 0, 0)
-      }
+      LinuxHost.nap(nanoseconds: 100_000)
+    }
+  }
+
+  private static func nap(nanoseconds: Int64) {
+    var time = omega_timespec(seconds: 0, nanoseconds: nanoseconds)
+    // SAFETY: the structure outlives the call.
+    _ = unsafe withUnsafePointer(to: &time) {
+      omega_call(omega_call_nanosleep, Int(bitPattern: $0), 0, 0, 0, 0, 0)
+    }
+  }
+
+  /// About 20 ms more than it takes an owner that runs, or waits for a processor as others do.
+  public var ownerPatience: Int { 1100 }
+
+  /// MEMBARRIER_CMD_GLOBAL (membarrier(2)): every processor has gone through the kernel's code, and so
+  /// between two instructions. Some tens of milliseconds. Where the system has it not, no instruction
+  /// takes as long as a nap.
+  public func finishInstructions() {
+    if omega_call(omega_call_membarrier, 1, 0, 0, 0, 0, 0) != 0 {
+      LinuxHost.nap(nanoseconds: 10_000_000)
     }
   }
 

@@ -24,6 +24,8 @@ package enum Fault: UInt8, CaseIterable, Sendable {
   case losesSlowBits
   /// Watch lists are empty.
   case watchesNobody
+  /// `finishInstructions` does nothing.
+  case waitsForNoInstruction
 }
 
 extension World {

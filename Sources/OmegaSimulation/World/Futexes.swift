@@ -60,6 +60,7 @@ extension World {
   func endThread(_ thread: Int) {
     guard state.threads[thread].status != .dead else { return }
     state.threads[thread].status = .dead
+    state.threads[thread].storesTo = -1
     state.threads[thread].waitCount = 0
     for other in state.threads.indices { state.threads[other].waitsForStore = false }
     if state.fault == .forgetsRobustList { return }

@@ -57,6 +57,16 @@ extension World {
     }
   }
 
+  /// The store of an exchange without a bus lock, if the thread is between its load and its store.
+  func endInstruction(_ thread: Int) {
+    let offset = state.threads[thread].storesTo
+    if offset < 0 { return }
+    state.threads[thread].storesTo = -1
+    let value = state.threads[thread].storedValue
+    if !swallows(value, offset) { image.poke(value, offset) }
+    noteStore(offset, thread)
+  }
+
   private func noteLoad(_ thread: Int, _ offset: Int) {
     let count = state.threads[thread].readCount
     if count > state.threads[thread].reads.count { return }

@@ -51,6 +51,9 @@ struct SimulatedThread {
   var process = 0
   var tid: UInt32 = 0
   var offset = 0
+  /// What the instruction that it is in will store, and where: −1 for nowhere.
+  var storesTo = -1
+  var storedValue: UInt64 = 0
   /// Depth of sections: no signal handler runs while it is not 0.
   var masked = 0
   /// The robust list: the pending word, −1 for none, and the life words armed by this thread.

@@ -29,6 +29,8 @@ struct WorldState {
   var fault = Fault.none
   /// Memory that `claim` may still give, in calls; negative for no limit.
   var claims = -1
+  /// `Host.ownerPatience`.
+  var ownerPatience = 1 << 40
   var points = 0
   /// Accesses to words of the lock's owner by somebody else (`AccessClass`): must stay 0.
   var strayAccesses = 0
