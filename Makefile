@@ -37,6 +37,7 @@ CARCHIVE := $(BUILD)/lib/libomega.a
 HEADER := $(BUILD)/include/omega_ipc.h
 PKGCONFIG := $(BUILD)/lib/pkgconfig/omega.pc
 CLI := $(BUILD)/bin/omega
+SWIFT_BENCH := $(BUILD)/omega-swift-bench
 
 .PHONY: all build libraries locked-build locked-libraries lint test test-long test-postgres \
   demo bench docs install clean help FORCE
@@ -178,13 +179,20 @@ HOSTED := COmegaLinux OmegaEngine OmegaLinux OmegaIPC omega
 
 # The runtime is linked in: the tool starts faster so, and runs where no Swift is installed. (lld,
 # because the other linker warns of a call in the static Foundation.)
+SWIFT_RELEASE = $(SWIFTPM) -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker -s
+
 $(CLI): $(foreach m,$(HOSTED),$(call swift_sources,$(m)) $(call c_sources,$(m))) $(headers) \
     $(HOSTED:%=$(E)/%.sources) Package.swift Makefile
 	@echo 'hosted    omega'
 	@mkdir -p $(@D)
-	@$(SWIFTPM) -c release --product omega --static-swift-stdlib \
-	  -Xswiftc -use-ld=lld -Xlinker -s
+	@$(SWIFT_RELEASE) --product omega
 	@cp $$($(SWIFTPM) -c release --show-bin-path)/omega $@.new && mv $@.new $@
+
+# With the tool's flags, so that the modules are built once.
+$(SWIFT_BENCH): $(CLI) $(call swift_sources,omega-swift-bench)
+	@echo 'hosted    omega-swift-bench'
+	@$(SWIFT_RELEASE) --product omega-swift-bench
+	@cp $$($(SWIFTPM) -c release --show-bin-path)/omega-swift-bench $@.new && mv $@.new $@
 
 # --- Checks and the rest --------------------------------------------------------------------------
 
@@ -207,6 +215,7 @@ demo: build
 	@Scripts/demo
 
 bench: build
+	@flock --close $(BUILD)/.lock $(MAKE) --no-print-directory $(SWIFT_BENCH)
 	@Benchmarks/run
 
 docs:

@@ -3,6 +3,7 @@
 
 Every figure is the median over the rounds of what semaphore-bench printed, both sides in the same
 run on the same machine; the ratio of the medians is what counts, the digits belong to the machine named.
+omega-swift-bench adds the Swift API beside the C library, which it measures in one process.
 """
 
 import argparse
@@ -81,10 +82,52 @@ MEASUREMENTS = [
 ]
 
 
+# name that omega-swift-bench gives it, words
+SWIFT = [
+    ("acquire and release", "an acquisition and a release"),
+    ("acquire and release with undo", "the same, undone at exit"),
+    ("a try that fails", "an acquisition that does not wait and fails"),
+    ("value", "a value"),
+    ("four up and four down", "four releases and four acquisitions, each in one step"),
+    ("a message of 8 bytes", "a message of 8 bytes sent, and received into memory"),
+    ("a message of 64 bytes", "the same with 64 bytes"),
+    ("a message of 1024 bytes", "the same with 1 KiB"),
+    ("a message of 8192 bytes", "the same with 8 KiB"),
+    ("a message of 8 bytes as an array", "8 bytes received as an array, which is allocated"),
+    ("attach and detach", "memory attached and detached"),
+    ("attach, touch and detach", "the same, a byte written"),
+]
+
+
 class Bench:
     def __init__(self, options):
         self.options = options
         self.kernel, self.ours = {}, {}
+        # name -> [(nanoseconds through Swift, through C) of each process]
+        self.swift = {}
+
+    def run_swift(self, rounds):
+        """In several processes: where the linker and the kernel put things matters, too."""
+        environment = dict(os.environ)
+        for _ in range(rounds):
+            directory = tempfile.mkdtemp(prefix="omega-bench.", dir=shm_directory())
+            environment["OMEGA_IPC_NAMESPACE"] = directory
+            try:
+                command = [self.options.swift, self.options.c_library, "--figures"]
+                result = subprocess.run(
+                    command, env=environment, capture_output=True, text=True, timeout=120
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                print(f"  omega-swift-bench: {error}", file=sys.stderr)
+                return
+            finally:
+                shutil.rmtree(directory, ignore_errors=True)
+            if result.returncode != 0:
+                print(f"  omega-swift-bench failed: {result.stdout.strip()}", file=sys.stderr)
+                return
+            for line in result.stdout.splitlines():
+                name, swift, c = line.split("\t")
+                self.swift.setdefault(name, []).append((float(swift), float(c)))
 
     def run_side(self, arguments, milliseconds, library):
         environment = dict(os.environ)
@@ -182,6 +225,16 @@ def table_rows(bench, readme_only):
     return rows
 
 
+def swift_rows(bench):
+    rows = []
+    for name, words in SWIFT:
+        pairs = bench.swift.get(name)
+        if pairs:
+            swift, c = (statistics.median(side) for side in zip(*pairs))
+            rows.append((words, nanoseconds(c), nanoseconds(swift), f"{swift / c:.2f}"))
+    return rows
+
+
 def sentences(bench):
     """What does not fit into the table of ratios, kernel against Omega IPC."""
 
@@ -234,6 +287,16 @@ def markdown(bench, machine):
     lines += ["| " + " | ".join(row) + " |" for row in table_rows(bench, readme_only=False)]
     lines.append("")
     lines += [f"- {line}" for line in sentences(bench)]
+    swift = swift_rows(bench)
+    if swift:
+        lines += [
+            "",
+            "The Swift API beside the C library, in one process; wanted: 1.2 times at most.",
+            "",
+            "| | C | Swift | Swift / C |",
+            "|---|--:|--:|--:|",
+        ]
+        lines += ["| " + " | ".join(row) + " |" for row in swift]
     return "\n".join(lines) + "\n"
 
 
@@ -246,12 +309,21 @@ def plain_table(bench):
     print()
     for line in sentences(bench):
         print(line.replace("`", ""))
+    rows = swift_rows(bench)
+    if rows:
+        print()
+        rows = [("The Swift API beside the C library", "C ns", "Swift ns", "Swift/C"), *rows]
+        width = max(len(row[0]) for row in rows)
+        for row in rows:
+            print(f"{row[0]:<{width}}  {row[1]:>10}  {row[2]:>10}  {row[3]:>7}")
 
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--binary", required=True, help="the compiled semaphore-bench")
     parser.add_argument("--library", required=True, help="the drop-in library; empty: kernel only")
+    parser.add_argument("--swift", help="omega-swift-bench, if it was built")
+    parser.add_argument("--c-library", help="the C library, to compare the Swift API with")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument(
         "--milliseconds", type=int, default=100, help="of one measurement in a round"
@@ -288,6 +360,9 @@ def main():
         print("... start", file=sys.stderr, flush=True)
         for name, value in bench.run_side(["start", options.library], 0, None).items():
             bench.ours[name] = [value]
+    if wanted("swift") and options.swift:
+        print("... swift", file=sys.stderr, flush=True)
+        bench.run_swift(options.rounds)
 
     machine = {
         "date": datetime.date.today().isoformat(),
@@ -310,6 +385,7 @@ def main():
                     "complete": complete,
                     "kernel": bench.kernel,
                     "ours": bench.ours,
+                    "swift": bench.swift,
                 },
                 file,
                 indent=1,

@@ -8,6 +8,10 @@ enum OperationWord {
   @inlinable static var noWait: UInt64 { 0o4000 << 32 }
   @inlinable static var undo: UInt64 { 0x1000 << 32 }
 
+  /// Flags of a `struct sembuf`, where they stand in the word.
+  @inline(__always)
+  static func flags(_ flags: Int32) -> UInt64 { UInt64(UInt16(truncatingIfNeeded: flags)) << 32 }
+
   /// Whether the number and the amount of an acquisition or a release fit.
   @inlinable @inline(__always)
   static func allows(_ semaphore: Int, _ amount: Int) -> Bool {

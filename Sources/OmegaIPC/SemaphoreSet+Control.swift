@@ -11,14 +11,16 @@ extension SemaphoreSet {
   /// The corresponding C function is `semctl` with `GETVAL`.
   @inlinable
   public func value(of semaphore: Int = 0) throws(IPCError) -> Int {
-    let result = rawValue(of: Int32(clamping: semaphore))
+    let result = rawValue(of: semaphore)
     if result < 0 { try fail(.read, result, semaphore) }
     return Int(result)
   }
 
   /// The value or a negative errno.
   @usableFromInline
-  func rawValue(of semaphore: Int32) -> Int32 { namespace.host.value(identifier, semaphore) }
+  func rawValue(of semaphore: Int) -> Int32 {
+    OmegaLinux.Namespace.value(of: semaphore, in: namespace.host, identifier)
+  }
 
   /// Sets a semaphore's value, 0…32767; what processes would undo of it is forgotten. Needs
   /// permission to alter.

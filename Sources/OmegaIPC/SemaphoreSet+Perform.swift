@@ -1,3 +1,5 @@
+internal import OmegaEngine
+
 extension SemaphoreSet {
   /// Performs several operations in one atomic step: all or none of them, in order, as soon as all
   /// can be. **Blocks.**
@@ -13,7 +15,8 @@ extension SemaphoreSet {
   public func perform(
     _ operations: [SemaphoreOperation], undo: Undo = .never
   ) throws(IPCError) {
-    try perform(operations.span, undo: undo)
+    let errno = atOnce(operations.span, undo == .atExit ? Flag.undo : 0)
+    if errno != 0 { throw failure(.perform, errno) }
   }
 
   /// As ``perform(_:undo:)-([SemaphoreOperation],_)``, but waits no longer than `timeout`; then
@@ -30,7 +33,7 @@ extension SemaphoreSet {
   public func perform(
     _ operations: borrowing Span<SemaphoreOperation>, undo: Undo = .never
   ) throws(IPCError) {
-    let errno = several(operations, undo, nil)
+    let errno = atOnce(operations, undo == .atExit ? Flag.undo : 0)
     if errno != 0 { throw failure(.perform, errno) }
   }
 

@@ -152,31 +152,47 @@ public struct SemaphoreSet: Hashable, Sendable {
   /// 0 or an errno. Tries before it gives a timeout, because only calls without one can do without
   /// the set's lock.
   func several(
-    _ operations: borrowing Span<SemaphoreOperation>, _ undo: Undo, _ timeout: Duration?
+    _ operations: borrowing Span<SemaphoreOperation>, _ undo: Undo, _ timeout: Duration
   ) -> Int32 {
-    let flags = undo == .atExit ? Flag.undo : 0
-    guard let timeout else { return atOnce(operations, flags, nil) }
     if timeout < .zero { return OmegaEngine.Errno.invalid.rawValue }
-    let errno = atOnce(operations, flags | Flag.noWait, nil)
+    let flags = undo == .atExit ? Flag.undo : 0
+    let errno = atOnce(operations, flags | Flag.noWait)
     if errno != OmegaEngine.Errno.again.rawValue || timeout == .zero { return errno }
-    return atOnce(operations, flags, Timeout(timeout))
+    return many(operations, flags, Timeout(timeout))
   }
 
-  private func atOnce(
+  /// 0 or an errno.
+  @inline(__always)
+  func atOnce(_ operations: borrowing Span<SemaphoreOperation>, _ flags: Int32) -> Int32 {
+    let span = copy operations
+    let count = span.count
+    guard count <= 8 else { return many(span, flags, nil) }
+    var words = InlineArray<8, UInt64>(repeating: 0)
+    let extra = OperationWord.flags(flags)
+    var unfit: UInt = 0
+    var index = 0
+    while index < count {
+      let (bits, excess) = span[index].word
+      words[index] = bits | extra
+      unfit |= excess
+      index &+= 1
+    }
+    guard unfit == 0 else { return many(span, flags, nil) }
+    return 0 &- namespace.host.operate(identifier, words.span.extracting(first: count))
+  }
+
+  /// Any number of them, and the error of the first that is none.
+  @inline(never)
+  private func many(
     _ operations: borrowing Span<SemaphoreOperation>, _ flags: Int32, _ timeout: Timeout?
   ) -> Int32 {
     let span = copy operations
     do throws(OmegaLinuxErrno) {
-      guard span.count <= 8 else {
-        for index in span.indices { _ = try span[index].engineForm(flags: flags) }
-        return -namespace.host.operate(identifier, count: span.count, timeout: timeout) { index in
-          // Checked above.
-          (try? span[index].engineForm(flags: flags)) ?? Operation(bits: 0)
-        }
+      for index in span.indices { _ = try span[index].engineForm(flags: flags) }
+      return -namespace.host.operate(identifier, count: span.count, timeout: timeout) { index in
+        // Checked above.
+        (try? span[index].engineForm(flags: flags)) ?? Operation(bits: 0)
       }
-      var words = InlineArray<8, UInt64>(repeating: 0)
-      for index in span.indices { words[index] = try span[index].engineForm(flags: flags).bits }
-      return -namespace.host.operate(identifier, words, count: span.count, timeout: timeout)
     } catch {
       return error.rawValue
     }

@@ -17,9 +17,10 @@ extension Section: Change where Object == MessageQueue {
 /// | 0–31 | sequence; the lowest bit names the buffer |
 /// | 32–47 | the member |
 /// | 48–55 | entries, 0 when there is nothing to be done |
+@usableFromInline
 struct RecordWord {
-  var bits: UInt64
-  @inline(__always) init(bits: UInt64) { self.bits = bits }
+  @usableFromInline var bits: UInt64
+  @inlinable @inline(__always) init(bits: UInt64) { self.bits = bits }
   @inline(__always) init(sequence: UInt64, member: Int, count: Int) {
     bits = sequence & 0xFFFF_FFFF | UInt64(member) << 32 | UInt64(count) << 48
   }

@@ -32,12 +32,12 @@ public enum FastMessage: Equatable, Sendable {
 
 extension MessageQueue {
   /// Turns before a lock that is taken is waited for in a section.
-  private static var lockTurns: Int { 400 }
+  @inlinable static var lockTurns: Int { 400 }
 
   /// Acquires the lock; nil when a section must be entered.
   ///
   /// Returns the last record, which nobody replaces from now on without this call's noticing it.
-  @inline(__always)
+  @inlinable @inline(__always)
   func lockFast<F: FastCaller>(_ caller: F) -> RecordWord? {
     guard caller.begin(image, Header.lock) else { return nil }
     // Acquire: what the last owner released is visible.
@@ -56,8 +56,8 @@ extension MessageQueue {
     image.header.load(Header.record) == before.bits ? result : .slow
   }
 
-  @inline(never)
-  private func lockContended<F: FastCaller>(_ caller: F) -> Bool {
+  @inlinable @inline(never)
+  func lockContended<F: FastCaller>(_ caller: F) -> Bool {
     for _ in 0..<MessageQueue.lockTurns {
       let word = image.load32(Header.lock)
       if word == 0 && image.exchange32(0, caller.tid, Header.lock) { return true }
@@ -70,15 +70,15 @@ extension MessageQueue {
   }
 
   /// Releases the lock, unless a signal handler's call has taken it over and released it.
-  @inline(__always)
+  @inlinable @inline(__always)
   func unlockFast<F: FastCaller>(_ caller: F) {
     // Release: the changes are visible before the lock is free.
     if !image.exchange32(caller.tid, 0, Header.lock) { unlockContended(caller) }
     caller.end()
   }
 
-  @inline(never)
-  private func unlockContended<F: FastCaller>(_ caller: F) {
+  @inlinable @inline(never)
+  func unlockContended<F: FastCaller>(_ caller: F) {
     while true {
       let word = image.load32(Header.lock)
       // Not ours any more: another thread's by now, or free.
@@ -92,31 +92,41 @@ extension MessageQueue {
 
   /// msgsnd. `state` is the `Header.state` for which the caller was authorized; `popsAhead` takes the
   /// cell for the next message of that size along.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func fastSend<F: FastCaller>(
     _ caller: F, member: Int, pid: UInt32, time: Int64, state: UInt64, type: Int64, size: Int,
     popsAhead: Bool, copy: (ImageBytes) -> Void
   ) -> FastMessage {
-    let stock = stock(member)
-    let pocket = stock.load(Stock.pocket)
-    let cell = Ends(bits: pocket).first
-    let number = CellClass.of(size)
-    if cell == 0 || cellClass(cell) != number { return .lacksStock }
-    fill(cell, type: type, size: size, copy)
+    guard let pocket = fillPocket(member: member, type: type, size: size, copy) else {
+      return .lacksStock
+    }
     guard let before = lockFast(caller) else { return .slow }
     let result = planSend(
-      stock, before, member: member, pid: pid, time: time, state: state, type: type, size: size,
-      popsAhead: popsAhead, pocket: pocket, number: number)
+      before, member: member, pid: pid, time: time, state: state, type: type, size: size,
+      popsAhead: popsAhead, pocket: pocket)
     unlockFast(caller)
     return result
   }
 
-  @inline(__always)
-  private func planSend(
-    _ stock: ImageWindow<1024>, _ before: RecordWord, member: Int, pid: UInt32, time: Int64,
-    state: UInt64, type: Int64, size: Int, popsAhead: Bool, pocket: UInt64, number: Int
+  /// Writes the message into the cell that the stock has for it; nil when it has none.
+  @usableFromInline @inline(__always)
+  func fillPocket(
+    member: Int, type: Int64, size: Int, _ copy: (ImageBytes) -> Void
+  ) -> UInt64? {
+    let pocket = stock(member).load(Stock.pocket)
+    let cell = Ends(bits: pocket).first
+    if cell == 0 || cellClass(cell) != CellClass.of(size) { return nil }
+    fill(cell, type: type, size: size, copy)
+    return pocket
+  }
+
+  @usableFromInline @inline(__always)
+  func planSend(
+    _ before: RecordWord, member: Int, pid: UInt32, time: Int64, state: UInt64, type: Int64,
+    size: Int, popsAhead: Bool, pocket: UInt64
   ) -> FastMessage {
     let header = image.header
+    let stock = stock(member)
     guard header.load(Header.receivers) == 0 && header.load(Header.state) == state else {
       return .slow
     }
@@ -133,7 +143,7 @@ extension MessageQueue {
       Ends(bits: pocket).first, type: type, size: size, leaf: leaf, nodes: Ends(bits: nodes),
       &record)
     stamp(Header.lastSend, pid: pid, time: time, &record)
-    let ahead = popsAhead ? takeFree(number, &record) : 0
+    let ahead = popsAhead ? takeFree(CellClass.of(size), &record) : 0
     record.setStock(Stock.pocket, pocket, Tagged(bits: pocket).next(UInt64(ahead)))
     // Not committed: a signal handler's call has taken the lock over. It is free by now.
     return record.commit(self) ? .done : .slow
@@ -141,7 +151,7 @@ extension MessageQueue {
 
   /// msgrcv. `copy` gets the type and the bytes to copy; it may be called for a message that is not
   /// received after all, and again for the one that is.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func fastReceive<F: FastCaller>(
     _ caller: F, member: Int, pid: UInt32, time: Int64, state: UInt64, request: MessageRequest,
     copy: (Int64, ImageBytes) -> Void
@@ -153,8 +163,8 @@ extension MessageQueue {
     return result
   }
 
-  @inline(__always)
-  private func planReceive(
+  @usableFromInline @inline(__always)
+  func planReceive(
     _ before: RecordWord, member: Int, pid: UInt32, time: Int64, state: UInt64,
     request: MessageRequest, copy: (Int64, ImageBytes) -> Void
   ) -> FastMessage {
@@ -205,10 +215,15 @@ extension MessageQueue {
 
   /// Puts a free cell of a class into the pocket, and what was there into its own list; false when
   /// there is none, or a section must be entered.
-  @inline(never)
+  @inlinable @inline(never)
   public func fastStock<F: FastCaller>(_ caller: F, member: Int, size: Int) -> Bool {
     guard let before = lockFast(caller) else { return false }
     defer { unlockFast(caller) }
+    return planStock(before, member: member, size: size)
+  }
+
+  @usableFromInline @inline(__always)
+  func planStock(_ before: RecordWord, member: Int, size: Int) -> Bool {
     let stock = stock(member)
     let number = CellClass.of(size)
     let pocket = stock.load(Stock.pocket)

@@ -4,12 +4,6 @@ import OmegaEngine
 // The control calls with a buffer, for Swift: values in and out by closures. Errors as semctl's.
 
 extension Namespace {
-  /// GETVAL: the value or a negative errno.
-  @inline(never)
-  public func value(_ identifier: Int32, _ semaphore: Int32) -> Int32 {
-    control(identifier, semaphore, Command.getValue, 0)
-  }
-
   /// GETALL: calls `body` with each index and word, in order, at one instant.
   ///
   /// `body` runs inside the set's section with signals blocked: it only takes notes.

@@ -31,27 +31,23 @@ extension Namespace {
     return operateMany(identifier, count, timeout, operation)
   }
 
-  /// The same for the first `count` of up to eight operations, given as their bits: without a
-  /// closure, which would cost more than the rest.
+  /// The same for up to eight operations, given as their bits: without a closure, which would cost
+  /// more than the rest.
   @inline(never)
-  public func operate(
-    _ identifier: Int32, _ words: InlineArray<8, UInt64>, count: Int, timeout: Timeout?
-  ) -> Int32 {
+  public func operate(_ identifier: Int32, _ words: Span<UInt64>) -> Int32 {
+    let count = words.count
     if count < 1 || count > 8 { return -Errno.invalid.rawValue }
     if count > limits.operationsPerCall { return -Errno.argumentListTooLong.rawValue }
     if count > 1, let handle = unsafe enter(identifier) {
-      // SAFETY: the handle is entered.
-      let result = unsafe Namespace.fastMany(handle, OperationWords(words: words), count: count)
+      // SAFETY: the handle is entered; the words outlive the call.
+      let result = unsafe words.withUnsafeBufferPointer {
+        unsafe Namespace.fastMany(
+          handle, OperationWords(words: $0.baseAddress.unsafelyUnwrapped), count: count)
+      }
       unsafe leave(handle)
       if result == .done { return 0 }
     }
-    var buffer = InlineArray<6, UInt64>(repeating: 0)
-    // SAFETY: 48 bytes are room for 8 operations; they outlive the call.
-    return unsafe withUnsafeMutablePointer(to: &buffer) {
-      let buffer = UnsafeMutableRawPointer($0)
-      for index in 0..<count { unsafe Namespace.store(words[index], index, buffer) }
-      return unsafe operate(identifier, buffer, count, timeout)
-    }
+    return operateMany(identifier, count, nil) { Operation(bits: words[$0]) }
   }
 
   /// Apart from its callers, because its stack is large.
@@ -95,12 +91,17 @@ extension Namespace {
   }
 }
 
-/// Up to eight operations by value, so that nothing has to be written and read again.
+/// The bits of operations where the caller has them: one copy more would cost a tenth of the call.
+@safe
 private struct OperationWords: OperationList {
-  let words: InlineArray<8, UInt64>
+  let words: UnsafePointer<UInt64>
 
+  @unsafe
+  init(words: UnsafePointer<UInt64>) { unsafe self.words = words }
+
+  // SAFETY: the indices are below the number of operations.
   @inline(__always)
-  func operation(_ index: Int) -> Operation { Operation(bits: words[index]) }
+  func operation(_ index: Int) -> Operation { unsafe Operation(bits: words[index]) }
 }
 
 /// A relative time, `struct timespec`.

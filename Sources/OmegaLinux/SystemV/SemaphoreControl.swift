@@ -13,7 +13,7 @@ extension Namespace {
     if command != Command.getValue {
       return controlSlow(identifier, semaphore, command, argument)
     }
-    return unsafe fastValue(identifier, semaphore) { handle in
+    return unsafe fastValue(identifier, UInt(UInt32(bitPattern: semaphore))) { handle in
       if let handle = unsafe handle { unsafe leave(handle) }
       return controlSlow(identifier, semaphore, command, argument)
     }

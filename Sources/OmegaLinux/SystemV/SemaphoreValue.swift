@@ -6,7 +6,7 @@ extension Namespace {
   /// entered, leaves it and does the rest.
   @inline(__always)
   func fastValue(
-    _ identifier: Int32, _ semaphore: Int32, _ otherwise: (HandlePointer?) -> Int32
+    _ identifier: Int32, _ index: UInt, _ otherwise: (HandlePointer?) -> Int32
   ) -> Int32 {
     // SAFETY: the handle is entered; the index is compared before the cell is touched.
     guard let handle = unsafe lookedUp(identifier, SemaphoreSet.self) else {
@@ -14,7 +14,6 @@ extension Namespace {
     }
     let users = unsafe Handle<SemaphoreSet>.countIn(handle)
     let image = unsafe handle.pointee.object.image
-    let index = UInt(UInt32(bitPattern: semaphore))
     if unsafe isHandle(handle, of: identifier) && omega_identity().pointee.pid != 0
       && handle.pointee.state == image.loadTrusted(Header.state)
       && handle.pointee.generation == omega_credentials()
@@ -49,6 +48,27 @@ extension Namespace {
   }
 }
 
+extension Namespace {
+  /// GETVAL for Swift: the value or a negative errno. The parameters stand as `SemaphoreSet.rawValue`
+  /// gets them, which then only has to jump here.
+  @inline(never)
+  public static func value(
+    of semaphore: Int, in namespace: Namespace, _ identifier: Int32
+  ) -> Int32 {
+    unsafe namespace.fastValue(identifier, UInt(bitPattern: semaphore)) { handle in
+      unsafe namespace.slowValue(handle, identifier, Int32(clamping: semaphore))
+    }
+  }
+
+  @inline(never)
+  private func slowValue(
+    _ handle: HandlePointer?, _ identifier: Int32, _ semaphore: Int32
+  ) -> Int32 {
+    if let handle = unsafe handle { unsafe leave(handle) }
+    return control(identifier, semaphore, Command.getValue, 0)
+  }
+}
+
 /// `semctl` by the C convention (CallResult.swift).
 ///
 /// Every way but the usual one of GETVAL ends in a call of its own, so that one has no registers to
@@ -58,7 +78,7 @@ public func semaphoreControl(
   _ identifier: Int32, _ semaphore: Int32, _ command: Int32, _ argument: UInt
 ) -> Int32 {
   if command == Command.getValue, let namespace = Namespace.opened {
-    return unsafe namespace.fastValue(identifier, semaphore) { handle in
+    return unsafe namespace.fastValue(identifier, UInt(UInt32(bitPattern: semaphore))) { handle in
       unsafe namespace.otherValue(handle, identifier, semaphore)
     }
   }
