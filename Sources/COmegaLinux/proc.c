@@ -1,6 +1,8 @@
 // What /proc tells about processes, names of files in a namespace, and glibc's robust list.
 #include "omega_linux.h"
 
+#include <sys/stat.h>
+
 static char *append_text(char *out, const char *text) {
   while (*text) *out++ = *text++;
   *out = 0;
@@ -46,6 +48,16 @@ int omega_read_stat(uint32_t id, struct omega_stat *stat) {
     }
   }
   return stat->state ? 0 : -3;
+}
+
+// Older kernels have one inode for all pidfds: then the number says nothing, as it should.
+uint64_t omega_process_number(uint32_t pid) {
+  struct stat status;
+  long fd = omega_call(omega_call_pidfd_open, (long)pid, 0, 0, 0, 0, 0);
+  if (fd < 0) return 0;
+  long result = omega_call(omega_call_newfstat, fd, (long)&status, 0, 0, 0, 0);
+  omega_call(omega_call_close, fd, 0, 0, 0, 0, 0);
+  return result < 0 ? 0 : status.st_ino % 0xFFFFFF + 1;
 }
 
 void omega_path_file(char *out, const char *directory, const char *name) {

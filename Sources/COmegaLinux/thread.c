@@ -93,7 +93,8 @@ struct omega_identity *omega_identify(void) {
   }
   struct omega_stat stat;
   uint32_t pid = (uint32_t)call(omega_call_getpid, 0, 0, 0, 0);
-  page->start_time = omega_read_stat(pid, &stat) == 0 && stat.start_time ? stat.start_time : 1;
+  uint64_t start = omega_read_stat(pid, &stat) == 0 && stat.start_time ? stat.start_time : 1;
+  page->start_time = start | omega_process_number(pid) << 40;
   // Release: who sees the pid sees the rest.
   __atomic_store_n(&page->pid, pid, __ATOMIC_RELEASE);
   return page;

@@ -7,7 +7,8 @@ public protocol Host {
   var pid: UInt32 { get }
   /// The caller's thread id, 1…4194303.
   var tid: UInt32 { get }
-  /// Start time of the caller's process, in any unit that tells it from a later one of the same pid.
+  /// What tells the caller's process from others of the same pid: in the low 40 bits its start time, in
+  /// any unit, and above a number that differs for two processes of the same time, or 0 if unknown.
   var startTime: UInt64 { get }
 
   /// CLOCK_REALTIME in whole seconds.
@@ -68,6 +69,14 @@ public protocol Host {
   var spinTurns: Int { get }
   /// Called before every store to an image; the simulation may end the process here.
   func crashPoint()
+}
+
+extension Host {
+  /// Whether `start` is the caller's own. It may have been stored when the number could not be had.
+  public func isOwnStart(_ start: UInt64) -> Bool {
+    let difference = start ^ startTime
+    return difference == 0 || difference << 24 == 0 && (start >> 40 == 0 || startTime >> 40 == 0)
+  }
 }
 
 // Where there are no segments.

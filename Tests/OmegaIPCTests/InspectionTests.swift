@@ -109,7 +109,7 @@ import Testing
         "103 0 bytes is not the size of a set: truncated?",
         "104 its header says identifier \(good.identifier)",
         "105 4096 bytes is not the size of a set: truncated?",
-        "106 version 7 of the image, and this program knows 1",
+        "106 version 7 of the image, and this program knows 2",
         "107 its header says 2 semaphores, its size does not",
         "108 its header has an unknown state, 255",
       ])

@@ -93,6 +93,7 @@ enum omega_call {
   omega_call_sched_yield = SYS_sched_yield,
   omega_call_nanosleep = SYS_nanosleep,
   omega_call_membarrier = SYS_membarrier,
+  omega_call_pidfd_open = SYS_pidfd_open,
 };
 
 static inline long omega_call(enum omega_call n, long a, long b, long c, long d, long e, long f) {
@@ -104,7 +105,7 @@ static inline long omega_call(enum omega_call n, long a, long b, long c, long d,
 struct omega_identity {
   uint32_t pid;
   uint32_t lock;  // guards the process's own tables; a fork of another thread cannot leave it held
-  uint64_t start_time;
+  uint64_t start_time;  // in ticks; above 40 bits omega_process_number
   uint32_t processors;  // 0: not counted yet
   uint32_t attachment_lock;  // thread that changes what memory is attached, or forks; 0 for none
 };
@@ -289,6 +290,9 @@ struct omega_stat {
 };
 // 0, or the negative errno of opening or reading /proc/ID/stat.
 int omega_read_stat(uint32_t id, struct omega_stat *stat) __attribute__((visibility("hidden")));
+// 24 bits of the number that the kernel gives to each process, also to those that share a pid and a
+// start time: that of its pidfd's inode (Linux 6.9). Not 0, which says that it cannot be had.
+uint64_t omega_process_number(uint32_t pid) __attribute__((visibility("hidden")));
 
 // Puts the robust-list node of the futex word at `word` (its links stand 24 and 32 bytes behind) into
 // the calling thread's list, or takes it out. Signals must be blocked.

@@ -40,12 +40,17 @@ extension IPCObject {
 
   /// Whether the process in a suspect slot has ended.
   func processHasEnded<H: Host>(_ slot: Int, _ host: H) -> Bool {
-    let pid = memberPid(slot)
-    let start = image.load(frame.member(slot) &+ Member.startTime)
-    if pid == host.pid && start == host.startTime { return false }
+    if isMember(slot, host) { return false }
     let life = image.load32(frame.member(slot) &+ Member.life)
     // The kernel marks the word of a thread that ends; one that called exec has given its id away.
     if vouches(life) && host.threadExists(life & Futex.ownerMask) { return false }
-    return host.processIsGone(pid: pid, startTime: start)
+    let start = image.load(frame.member(slot) &+ Member.startTime)
+    return host.processIsGone(pid: memberPid(slot), startTime: start)
+  }
+
+  /// Whether the caller's process has the slot.
+  func isMember<H: Host>(_ slot: Int, _ host: H) -> Bool {
+    memberPid(slot) == host.pid
+      && host.isOwnStart(image.load(frame.member(slot) &+ Member.startTime))
   }
 }

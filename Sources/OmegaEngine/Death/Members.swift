@@ -43,9 +43,7 @@ extension Section {
       let pid = object.memberPid(slot)
       if pid == 0 {
         free = free ?? slot
-      } else if pid == host.pid
-        && image.load(frame.member(slot) + Member.startTime) == host.startTime
-      {
+      } else if object.isMember(slot, host) {
         // After exec, the calls that its threads slept in are gone.
         let section = self
         dropSleepers(of: slot) { section.ownerIsDead($0) }

@@ -67,7 +67,8 @@ extension SharedSegment {
     announceSharer()
     // Marked for removal and left by all others, it is there again.
     guard section.isLive else { return nil }
-    let isReserved = section.isReserved(reserved, by: parent) || isMember(reserved, host)
+    let isReserved =
+      section.isReserved(reserved, by: parent) || reserved >= 0 && isMember(reserved, host)
     guard let slot = isReserved ? reserved : try? section.claimSlot() else { return nil }
     let member = frame.member(slot)
     section.write(0, member + Member.reservedSince)
@@ -106,11 +107,6 @@ extension SharedSegment {
       && image.load(frame.member(reserved) + Member.reservedSince) != 0
   }
 
-  private func isMember<H: Host>(_ slot: Int, _ host: H) -> Bool {
-    slot >= 0 && memberPid(slot) == host.pid
-      && image.load(frame.member(slot) + Member.startTime) == host.startTime
-  }
-
   /// Attachments of everybody who is a member.
   var attachmentCount: Int {
     var count: UInt64 = 0
@@ -139,8 +135,7 @@ extension Section where Object == SharedSegment {
   }
 
   fileprivate func isOwn(_ slot: Int) -> Bool {
-    slot >= 0 && object.memberPid(slot) == host.pid
-      && image.load(frame.member(slot) + Member.startTime) == host.startTime
+    slot >= 0 && object.isMember(slot, host)
       && image.load(frame.member(slot) + Member.program) == host.programNumber
       && image.load(frame.member(slot) + Member.reservedSince) == 0
   }

@@ -9,7 +9,7 @@ public struct SegmentLayout: Equatable, Sendable {
   public let byteCount: Int
 
   public static var magic: UInt64 { 0x31_6D68_5361_6765 }  // "egaShm1"
-  public static var version: UInt64 { 1 }
+  public static var version: UInt64 { 2 }
   /// A transaction writes a handful of words.
   public static var journalCapacity: Int { 32 }
   private static var journal: Int { Frame.headerByteCount }

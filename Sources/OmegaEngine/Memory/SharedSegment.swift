@@ -31,7 +31,7 @@ extension SharedSegment {
     }
     let pid = memberPid(slot)
     if pid == host.pid && image.load(member + Member.program) == host.programNumber {
-      return image.load(member + Member.startTime) != host.startTime
+      return !host.isOwnStart(image.load(member + Member.startTime))
     }
     let life = image.load32(member + Member.life)
     if vouches(life) && host.threadExists(life & Futex.ownerMask) { return false }

@@ -14,7 +14,7 @@ public struct QueueLayout: Equatable, Sendable {
   @usableFromInline let cells: Int
 
   public static var magic: UInt64 { 0x31_67_734D_6167_656D }  // "megaMsg1"
-  public static var version: UInt64 { 1 }
+  public static var version: UInt64 { 2 }
   static var unit: Int { 65536 }
   public static var largestSize: Int { 16383 }
   static var stockByteCount: Int { 1024 }

@@ -15,7 +15,7 @@ public enum Header {
   public static var mode: Int { 80 }  // L
   public static var ctime: Int { 88 }  // L
   public static var creator: Int { 104 }  // immutable: pid of the creator
-  public static var creatorStart: Int { 112 }  // immutable: start time of the creator
+  public static var creatorStart: Int { 112 }  // immutable: the creator's `Host.startTime`
   /// The lock: a robust futex word of 32 bits (`ImageLock.swift`).
   public static var lock: Int { 128 }
   public static var journalCount: Int { 192 }  // owner of the lock
@@ -41,7 +41,7 @@ public enum Member {
   /// the owner's robust-list node (private addresses; nobody else reads them).
   public static var life: Int { 0 }
   public static var pid: Int { 8 }  // L: 0 for a free slot
-  public static var startTime: Int { 16 }  // L
+  public static var startTime: Int { 16 }  // L: `Host.startTime`
   public static var listPrevious: Int { 24 }
   public static var listNext: Int { 32 }
   /// What the end of the process concerns: bit 0, it used SEM_UNDO in this set, so its end sets otime; of

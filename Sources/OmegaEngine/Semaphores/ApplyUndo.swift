@@ -17,12 +17,7 @@ extension SemaphoreSet {
   public func leaveMember<H: Host>(_ host: H) throws(Errno) {
     var section = try Section(self, host)
     defer { section.close() }
-    for slot in 0..<memberHigh
-    where memberPid(slot) == host.pid
-      && image.load(layout.member(slot) + Member.startTime) == host.startTime
-    {
-      section.leaveUndoList(slot)
-    }
+    for slot in 0..<memberHigh where isMember(slot, host) { section.leaveUndoList(slot) }
   }
 }
 

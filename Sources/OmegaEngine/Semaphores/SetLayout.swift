@@ -15,7 +15,7 @@ public struct SetLayout: Equatable, Sendable {
   @usableFromInline let longOperations: Int
 
   public static var magic: UInt64 { 0x31_6D65_5361_6765 }  // "egaSem1"
-  public static var version: UInt64 { 1 }
+  public static var version: UInt64 { 2 }
   public static var memberCapacity: Int { Frame.memberCapacity }
   public static var waiterCapacity: Int { Frame.waiterCapacity }
   /// Operations that stand in the waiter's slot itself; longer calls use a page of their own.

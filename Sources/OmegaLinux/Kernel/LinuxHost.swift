@@ -268,10 +268,14 @@ public struct LinuxHost: Host {
 
   public func processIsGone(pid: UInt32, startTime: UInt64) -> Bool {
     if omega_call(omega_call_kill, Int(pid), 0, 0, 0, 0, 0) == -3 { return true }
+    if startTime >> 40 != 0 {
+      let number = omega_process_number(pid)
+      if number != 0 && number != startTime >> 40 { return true }
+    }
     var stat = omega_stat()
     // SAFETY: the structure outlives the call.
     guard unsafe omega_read_stat(pid, &stat) == 0 else { return false }
-    if stat.start_time != startTime { return true }
+    if (stat.start_time ^ startTime) << 24 != 0 { return true }
     // The first thread may have ended while others go on.
     return stat.threads <= 1 && LinuxHost.hasEnded(stat)
   }

@@ -81,7 +81,7 @@ extension Namespace {
     var stat = omega_stat()
     // SAFETY: the structure outlives the call.
     _ = unsafe omega_read_stat(child, &stat)
-    return stat.start_time
+    return stat.start_time | omega_process_number(child) << 40
   }
 
   private static func forgetReserved(_ list: AttachmentList) {

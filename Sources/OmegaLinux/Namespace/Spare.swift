@@ -55,7 +55,7 @@ extension Namespace {
   private func isMaker<Object: IPCObject>(of object: Object) -> Bool {
     let host = LinuxHost()
     return object.image.load(Header.creator) == UInt64(host.pid)
-      && object.image.load(Header.creatorStart) == host.startTime
+      && host.isOwnStart(object.image.load(Header.creatorStart))
   }
 
   @inline(never)
@@ -86,7 +86,7 @@ extension Namespace {
     let startTime = words[Header.creatorStart / 8]
     let host = LinuxHost()
     // Our own: from before an exec.
-    let isOurs = pid == host.pid && startTime == host.startTime
+    let isOurs = pid == host.pid && host.isOwnStart(startTime)
     guard isOurs || host.processIsGone(pid: pid, startTime: startTime) else { return false }
     return unsafe spare.withText { unsafe Kernel.unlink($0) } == 0
   }

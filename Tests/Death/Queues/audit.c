@@ -15,7 +15,7 @@ enum {
   MEMBERS = 28672, STOCKS = MEMBERS + 64 * 4096, WAITERS = STOCKS + 1024 * 4096,
   CELLS = WAITERS + 256 * 8192, CLASSES = 15, MAX_UNITS = 1 << 20
 };
-static const uint64_t magic = 0x3167734D6167656D, version = 1, inner = 1ull << 63;
+static const uint64_t magic = 0x3167734D6167656D, version = 2, inner = 1ull << 63;
 
 static const unsigned char *image;
 static size_t image_size;
