@@ -165,6 +165,39 @@ static void sleeper_goes_on(const char *name, int holders, int sleepers) {
     ok(name, "SIGKILL to the sleeper's return: %s", times_text(&latency));
 }
 
+// A call makes its process a holder while two sleep; the older one does not wait for what it holds, or
+// leaves before it dies. The younger must be told of the death all the same.
+enum older { STAYS, SLEEPS_ELSEWHERE, IS_SERVED, IS_KILLED };
+static void holder_comes_late(const char *name, enum older older) {
+  struct agent first, second, holder, other;
+  struct sembuf operation = {older == STAYS || older == IS_KILLED ? 0 : 1, -7, 0};
+  struct reply reply;
+  if (set_value(set, 0, 1) || set_value(set, 1, 0)) give_up("SETVAL");
+  agent_start(&first);
+  agent_start(&second);
+  agent_start(&holder);
+  agent_start(&other);
+  agent_operate(&first, set, &operation, 1);
+  wait_asleep(set, operation.sem_num, 1);
+  agent_operate(&second, set, &(struct sembuf){0, -2, 0}, 1);
+  wait_asleep(set, 0, operation.sem_num == 0 ? 2 : 1);
+  if (agent_do(&holder, set, 0, -1, SEM_UNDO)) give_up("holder");
+  if (older == IS_KILLED) agent_kill(&first);
+  if (older == IS_SERVED && agent_do(&other, set, 1, 7, 0)) give_up("release");
+  if (agent_do(&other, set, 0, 1, 0)) give_up("release");
+  int64_t killed = now_ns();
+  agent_kill(&holder);
+  if (!agent_reply(&second, 10000, &reply))
+    not_ok(name, "the sleeper was not told of the death");
+  else if (reply.error)
+    not_ok(name, "the sleeper got %s", error_name(reply.error));
+  else
+    ok(name, "SIGKILL to the sleeper's return: %.2f ms", 1e-6 * (double)(reply.ns - killed));
+  agent_kill(&other);
+  agent_kill(&second);
+  if (older != IS_KILLED) agent_kill(&first);
+}
+
 int run_instant(void) {
   watch("instant", 300);
   set = watched_set = new_set(4, start);
@@ -174,6 +207,10 @@ int run_instant(void) {
   sleeper_goes_on("instant-sleepers-3", 3, 3);
   sleeper_goes_on("instant-holders-8", 8, 1);
   sleeper_goes_on("instant-holders-16-sleepers-4", 16, 4);
+  holder_comes_late("instant-late-holder", STAYS);
+  holder_comes_late("instant-late-holder-elsewhere", SLEEPS_ELSEWHERE);
+  holder_comes_late("instant-late-holder-served", IS_SERVED);
+  holder_comes_late("instant-late-holder-killed", IS_KILLED);
   remove_set(set);
   return failures != 0;
 }

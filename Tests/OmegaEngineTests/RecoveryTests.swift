@@ -179,6 +179,35 @@ import Testing
     bench.check()
   }
 
+  // MARK: WatchHolders.swift
+
+  @Test(
+    "a holder that came while others sleep is watched by one whom its death lets go on",
+    arguments: 0..<5)
+  func watched(how: Int) {
+    let bench = Bench([1, 0])
+    let (first, second) = (bench.process(), bench.process())
+    let (holder, other) = (bench.process(), bench.process())
+    // The oldest sleeper: on another semaphore, or going to leave.
+    let semaphore = how == 0 || how == 1 ? 1 : 0
+    let timeout: Int64? = how == 4 ? 1_000_000 : nil
+    #expect(bench.semop(first, .add(-5, on: semaphore), timeout: timeout) == .asleep)
+    #expect(bench.semop(second, .add(-2)) == .asleep)
+    #expect(bench.semop(holder, .add(-1, Flag.undo)) == .success)
+    switch how {
+    case 1: #expect(bench.semop(other, .add(5, on: 1)) == .success)
+    case 2: bench.simulation.kill(first)
+    case 3: bench.simulation.interrupt(first.first)
+    case 4: bench.pass(seconds: 1)
+    default: break
+    }
+    #expect(bench.semop(other, .add(1)) == .success)
+    #expect(bench.outcome(second) == .asleep)
+    bench.simulation.kill(holder)
+    #expect(bench.outcome(second) == .success)
+    bench.check()
+  }
+
   // MARK: ApplyUndo.swift
 
   @Test("bury: a lone adjustment in the word, a contended operation at each of its steps")

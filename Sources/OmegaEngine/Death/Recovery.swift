@@ -11,15 +11,12 @@ extension Section {
     for slot in 0..<object.waiterHigh {
       let waiter = frame.waiter(slot)
       let status = image.load(waiter + Waiter.status) & 0xFFFF_FFFF
-      let futex = image.load32(waiter + Waiter.futex)
       if status == WaiterStatus.finished {
         // Also with the word 0 already: the death may have come between the store and the wake.
         freeOrWake(slot)
-      } else if status == WaiterStatus.queued && slot != guardian
-        && (futex & Futex.waiters != 0 || count != 0)
-      {
-        // A guardian whose ward is dead: the work is ours now. And whoever made its watch list from
-        // what was rolled back must make another.
+      } else if status == WaiterStatus.queued && slot != guardian {
+        // A guardian whose ward is dead: the work is ours now. Whoever made its watch list from what was
+        // rolled back must make another, and perhaps the dead one was about to kick somebody.
         host.crashPoint()
         image.store32(freshIdle(slot), waiter + Waiter.futex)
         host.wake(image, waiter + Waiter.futex, count: 1)

@@ -77,6 +77,9 @@ extension Section {
 
   /// Makes the sleeper look at its watch list again when the section ends.
   mutating func kickSleeper(_ slot: Int) {
+    if slot == kick { return }
+    // Usually there is one: it is woken at the end, when it need not wait for us.
+    if kick >= 0 { host.wake(image, frame.waiter(kick) + Waiter.futex, count: 1) }
     if slot != guardian {
       image.store32(freshIdle(slot), frame.waiter(slot) + Waiter.futex)
     }
@@ -84,15 +87,18 @@ extension Section {
   }
 
   private func firstLivingSleeper() -> Int? {
-    firstLivingSleeper(Header.firstQueue) ?? firstLivingSleeper(Header.secondQueue)
+    firstLiving(Header.firstQueue, Waiter.queueLinks) { _ in true }
+      ?? firstLiving(Header.secondQueue, Waiter.queueLinks) { _ in true }
   }
 
-  private func firstLivingSleeper(_ queue: Int) -> Int? {
+  /// The oldest living sleeper of a queue that `fits`.
+  @inline(never)
+  func firstLiving(_ queue: Int, _ links: Int, where fits: (Int) -> Bool) -> Int? {
     var slot = Links(bits: image.load(queue)).next
     var steps = 0
     while let candidate = slot, steps < Frame.waiterCapacity {
-      if !ownerIsDead(candidate) { return candidate }
-      slot = Links(bits: image.load(frame.waiter(candidate) + Waiter.queueLinks)).next
+      if fits(candidate) && !ownerIsDead(candidate) { return candidate }
+      slot = Links(bits: image.load(frame.waiter(candidate) + links)).next
       steps += 1
     }
     return nil

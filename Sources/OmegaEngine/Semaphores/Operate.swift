@@ -54,7 +54,10 @@ extension Section where Object == SemaphoreSet {
     write(1, Header.needsServe)
     chooseGuardian()
     commit()
-    noteNewHolder(finished: nil)
+    if madeHolder {
+      noteNewHolder(arrival: image.load(Header.enqueueSequence) &+ 1)
+      for index in 0..<count { seeToWatch(operation(index).semaphore) }
+    }
     serve(count: count) { operation($0).semaphore }
   }
 }

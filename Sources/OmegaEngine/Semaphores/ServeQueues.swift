@@ -109,16 +109,19 @@ extension Section where Object == SemaphoreSet {
       return false
     case .failed(let errno):
       complete(slot, errno)
+      seeToWatch(after: slot)
     case .done:
       // Nothing is ever granted to the dead. Asked last, because it may cost a system call.
       if ownerIsDead(slot) {
         rollback()
         SemaphoreSet.dequeue(&self, slot, status: WaiterStatus.free)
         commit()
+        seeToWatch(after: slot)
         return false
       }
       complete(slot, .success)
-      noteNewHolder(finished: slot)
+      if madeHolder { noteNewHolder(arrival: image.load(layout.waiter(slot) + Waiter.sequence)) }
+      seeToWatch(after: slot)
     }
     return true
   }

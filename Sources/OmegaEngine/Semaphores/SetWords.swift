@@ -5,6 +5,9 @@ extension Header {
   public static var alterQueue: Int { firstQueue }  // L: head and tail, as `Links`
   public static var constQueue: Int { secondQueue }  // L
   public static var complexCount: Int { 224 }  // L: sleeping calls of several operations
+  /// The newest arrival (`Header.enqueueSequence`) whose call became a holder while others slept. Owner
+  /// of the lock, see `WatchHolders.swift`.
+  public static var lastHolder: Int { 288 }
 }
 
 extension Member {

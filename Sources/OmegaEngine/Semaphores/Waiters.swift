@@ -129,5 +129,6 @@ extension SemaphoreSet {
       let semaphore = set.waiterOperation(slot, count, index).semaphore
       if semaphore < set.layout.semaphoreCount { section.lowerSlow(semaphore) }
     }
+    section.seeToWatch(after: slot)
   }
 }

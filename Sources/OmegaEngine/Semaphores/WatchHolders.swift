@@ -1,9 +1,22 @@
 /// The watch list.
 ///
-/// The kernel wakes one waiter of a dead member's life word, so it is enough that of all sleepers
-/// concerned one watches. A sleeper watches the holders of adjustments of its semaphores, and the
-/// sleepers with SEM_UNDO that came before it, for these become holders while it sleeps. Whoever
-/// makes a holder that no remaining sleeper can know of kicks one of them (`noteNewHolder`).
+/// The kernel wakes one waiter of a dead member's life word, and whoever is woken settles the death and
+/// serves all. So it is enough that for each semaphore with holders and sleepers **one living sleeper on
+/// it watches every holder of it**. A sleeper's list has the holders of its semaphores, and the sleepers
+/// with SEM_UNDO that came before it was filled, for these become holders while it sleeps.
+///
+/// Why no death is missed: the sentence above can become false in three ways, and each is followed by
+/// `seeToWatch` in the same section, which looks at the oldest living sleeper on the semaphore and kicks
+/// it if its list is older than the newest holder (`Header.lastHolder`); a kicked sleeper fills its list
+/// again before it waits (its word has changed).
+///
+/// - A call makes its member a holder: the caller's own, or that of a sleeper that is served.
+/// - A sleeper leaves: served, timed out, interrupted, its process or thread dead.
+/// - The section dies between the commit and the kick: the next owner of the lock makes all sleepers
+///   fill their lists again (`Recovery.swift`).
+///
+/// A sleeper that dies while it is the one that watches leaves when that is settled, by the next section.
+/// Until then a second death can be missed; the bounded wait of `Host.sleep` ends that.
 extension SemaphoreSet {
   /// Collects the life words to watch; true when one of these members has ended already.
   public func fillWatchList<H: Host>(
@@ -82,20 +95,50 @@ private struct MemberBits {
 }
 
 extension Section where Object == SemaphoreSet {
-  /// The last evaluation gave somebody an adjustment where it had none. Does a remaining sleeper
-  /// watch that member? It does when the member came as the sleeper in `finished` and the other armed
-  /// its watch list after that; the caller itself (`finished` nil) cannot have been foreseen.
-  mutating func noteNewHolder(finished: Int?) {
-    guard madeHolder, let oldest = oldestSleeper() else { return }
-    if let finished {
-      let sequence = image.load(layout.waiter(finished) + Waiter.sequence)
-      if image.load(layout.waiter(oldest) + Waiter.armedSequence) >= sequence { return }
-    }
-    kickSleeper(oldest)
+  /// Holders may be new to lists that were filled before this arrival. Of the caller itself, which
+  /// nobody can have foreseen, it is the next.
+  mutating func noteNewHolder(arrival: UInt64) {
+    if arrival > image.load(Header.enqueueSequence) { image.store(arrival, Header.enqueueSequence) }
+    if arrival > image.load(Header.lastHolder) { image.store(arrival, Header.lastHolder) }
   }
 
-  private func oldestSleeper() -> Int? {
-    Links(bits: image.load(Header.alterQueue)).next
-      ?? Links(bits: image.load(Header.constQueue)).next
+  /// Sees to it that somebody who sleeps on the semaphore watches all its holders. Called after each
+  /// commit that made a holder of it or took a sleeper away.
+  @inline(never)
+  mutating func seeToWatch(_ semaphore: Int) {
+    guard semaphore < layout.semaphoreCount, set.word(semaphore).holders != 0,
+      let slot = firstSleeper(on: semaphore)
+    else { return }
+    // Filled after the newest holder came to be, or to sleep as one to come, the list has them all.
+    if image.load(layout.waiter(slot) + Waiter.armedSequence) < image.load(Header.lastHolder) {
+      kickSleeper(slot)
+    }
+  }
+
+  /// The same for all semaphores of a sleeping call, which has left.
+  @inline(never)
+  mutating func seeToWatch(after slot: Int) {
+    if image.load(Header.sleeperCount) == 0 { return }
+    let count = set.waiterShape(slot).count
+    for index in 0..<count { seeToWatch(set.waiterOperation(slot, count, index).semaphore) }
+  }
+
+  private func firstSleeper(on semaphore: Int) -> Int? {
+    let set = set
+    func names(_ slot: Int) -> Bool {
+      let count = set.waiterShape(slot).count
+      for index in 0..<count
+      where set.waiterOperation(slot, count, index).semaphore == semaphore { return true }
+      return false
+    }
+    let cell = layout.cell(semaphore)
+    if let slot = firstLiving(cell + Cell.alterQueue, Waiter.cellLinks, where: { names($0) })
+      ?? firstLiving(cell + Cell.constQueue, Waiter.cellLinks, where: { names($0) })
+    {
+      return slot
+    }
+    if image.load(cell + Cell.complexReferences) == 0 { return nil }
+    return firstLiving(Header.alterQueue, Waiter.queueLinks) { names($0) }
+      ?? firstLiving(Header.constQueue, Waiter.queueLinks) { names($0) }
   }
 }

@@ -107,6 +107,7 @@ extension Section {
       if isGone(waiter) {
         Object.dequeue(&self, waiter, status: WaiterStatus.free)
         commit()
+        Object.finishWithdrawal(&self, waiter)
       }
     }
   }

@@ -158,7 +158,7 @@ enum AccessClass {
     switch offset {
     case Header.otime, Header.ctime: .time
     case Header.journalCount, Header.needsServe, Header.alterQueue, Header.constQueue,
-      Header.complexCount, Header.sleeperCount, Header.journalClaimed:
+      Header.complexCount, Header.sleeperCount, Header.journalClaimed, Header.lastHolder:
       .ownersOnly
     default: .shared
     }
