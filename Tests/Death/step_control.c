@@ -2,6 +2,8 @@
 #include "stepper.h"
 
 #include <dirent.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 enum { COUNT = 4, KEY = 0x51000042 };
 static int set = -1;
@@ -262,6 +264,73 @@ static const struct scenario create = {
     .call = call_create, .check = check_create, .tear_down = tear_down_create,
     .summary = summary_create};
 
+// The same from the image of a set that the process has removed. This process must have none itself, for
+// there is one in a namespace: its part is done by children.
+static struct {
+  ino_t spare;
+  bool after;
+  long renewed;
+  char wrong[200];
+} *seen;
+
+static ino_t inode_of(int id) {
+  struct stat status;
+  const char *directory = getenv("OMEGA_IPC_NAMESPACE");
+  const char *path = message("%s/sem.%05d", directory ? directory : ".", id & 0x7FFF);
+  return stat(path, &status) ? 0 : status.st_ino;
+}
+
+static void make_spare(void) {
+  for (int i = 0; i < 2; i++) {
+    int id = omega_semget(KEY, 3, IPC_CREAT | IPC_EXCL | 0640);
+    if (id < 0) _exit(253);
+    seen->spare = inode_of(id);
+    if (omega_semctl(id, 0, IPC_RMID) < 0) _exit(252);
+  }
+}
+
+static const char *check_renew(const struct point *point) {
+  pid_t pid = fork();
+  if (pid < 0) give_up("fork");
+  if (pid == 0) {
+    int id = omega_semget(KEY, 0, 0);
+    if (id >= 0 && inode_of(id) == seen->spare) seen->renewed++;
+    seen->after = id >= 0;
+    const char *wrong = check_create(point);
+    snprintf(seen->wrong, sizeof seen->wrong, "%s", wrong ? wrong : "");
+    _exit(0);
+  }
+  int status;
+  if (waitpid(pid, &status, 0) != pid || status) return "the child that looks has crashed";
+  if (seen->wrong[0]) return seen->wrong;
+  return count_side(point, seen->after);
+}
+
+static void set_up_renew(void) {
+  if (!seen) {
+    seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (seen == MAP_FAILED) give_up("mmap");
+  }
+  memset(seen, 0, sizeof *seen);
+  files_at_start = count_files("sem.");
+  befores = afters = helped = 0;
+}
+static void tear_down_renew(void) {
+  int id = omega_semget(KEY, 0, 0);
+  if (id >= 0) remove_set(id);
+}
+
+static const char *summary_renew(void) {
+  const char *text = message("%s, %ld of these from a spare image", summary(), seen->renewed);
+  if (!seen->renewed) not_ok("step-create-renewed", "no set was made from a spare image");
+  return text;
+}
+
+static const struct scenario renewing = {
+    .name = "step-create-renewed", .set_up = set_up_renew, .prepare = prepare_create,
+    .warm = make_spare, .call = call_create, .check = check_renew,
+    .tear_down = tear_down_renew, .summary = summary_renew};
+
 static void prepare_remove(void) {
   struct sembuf operation = {0, -3, 0};
   set = watched_set = omega_semget(KEY, COUNT, IPC_CREAT | IPC_EXCL | 0600);
@@ -325,4 +394,4 @@ static const struct scenario removal = {
 const struct scenario *const set_all_scenario = &set_all;
 const struct scenario *const remove_scenario = &removal;
 const struct scenario *const control_scenarios[] = {&set_all, &waking, &held, &all_held,
-                                                    &create, &removal, NULL};
+                                                    &create, &renewing, &removal, NULL};
