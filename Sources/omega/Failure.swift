@@ -17,7 +17,12 @@ struct Failure: Error, CustomStringConvertible {
     self.init(object, error.text, wayOut: wayOut)
   }
 
-  var description: String { "\(object): \(cause)\n       \(wayOut)" }
+  /// The lines stand behind `Error: `.
+  var description: String {
+    let width = Terminal.errorWidth
+    return Terminal.wrap("\(object): \(cause)", after: 7, width: width) + "\n       "
+      + Terminal.wrap(wayOut, after: 7, width: width)
+  }
 }
 
 /// The exit statuses, one table for code and help.

@@ -24,8 +24,8 @@ extension NamespaceOptions {
     }
     guard let identifier = Int32(text), identifier >= 0 else {
       throw Failure(
-        Words.printable(text), "is not an id",
-        wayOut: "The ids are in the list: " + self.command("ls"))
+        Words.printable(text), "is not an id, and a key begins with 0x",
+        wayOut: "Both are in the list: " + self.command("ls"))
     }
     if kinds.count == 1 { return ObjectName(kind: kinds[0], identifier: identifier) }
     let found = namespace.map { candidates(identifier, of: kinds, in: $0) } ?? []

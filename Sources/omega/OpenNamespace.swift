@@ -8,9 +8,7 @@ extension NamespaceOptions {
     let path = path
     guard Files.facts(path) != nil else {
       if origin == .user { return nil }
-      throw Failure(
-        path, .missing,
-        wayOut: "Programs make it at their first use: OMEGA_IPC_NAMESPACE=\(path); omega mk too.")
+      throw Failure(path, .missing, wayOut: wayToMake)
     }
     try check(path)
     // Opening makes this file where it is missing; without it there is no object either.
@@ -19,6 +17,21 @@ extension NamespaceOptions {
       return nil
     }
     return try open(path)
+  }
+
+  /// The directory that a missing namespace would be in is there.
+  var canBeMade: Bool { Files.facts(parent, followLinks: true)?.isDirectory == true }
+
+  private var parent: String {
+    let end = path.lastIndex(of: "/") ?? path.startIndex
+    return end == path.startIndex ? "/" : String(path[..<end])
+  }
+
+  /// How a missing namespace comes to be.
+  var wayToMake: String {
+    canBeMade
+      ? "It is made at its first use: by omega mk, or a program with OMEGA_IPC_NAMESPACE=\(path)"
+      : "Make its parent first: mkdir -p \(parent)"
   }
 
   /// The namespace, made when it is missing.

@@ -14,6 +14,16 @@ test_doctor() {
 }
 
 # futex_waitv has the number 449 on every machine.
+# A namespace that nobody has used yet is nothing to be mended; one that cannot come to be is.
+test_doctor_without_namespace() {
+  try "$omega" doctor --namespace "$omega_scratch/later"
+  expect doctor-later 0 '^note +namespace: .*/later is not there' 'made at its first use'
+  try "$omega" doctor --namespace "$omega_scratch/no/later"
+  expect doctor-never 1 '^FAIL +namespace: .*/no/later is not there' "mkdir -p $omega_scratch/no"
+  try "$omega" ls --namespace "$omega_scratch/later"
+  expect ls-later 1 'No such file or directory' 'made at its first use'
+}
+
 test_doctor_in_sandbox() {
   new_namespace
   in_namespace python3 "$here/forbid.py" 449 38 "$omega" doctor
@@ -72,6 +82,7 @@ test_completion() {
 }
 
 test_doctor
+test_doctor_without_namespace
 test_doctor_in_sandbox
 test_doctor_on_full_disk
 test_help

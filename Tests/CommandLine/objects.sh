@@ -99,7 +99,7 @@ test_show() {
   in_namespace "$omega" show 0x51
   expect show-missing-key 1 'key 0x00000051 in /.*: no object has it' 'omega ls'
   in_namespace "$omega" show x
-  expect show-wrong 1 'is not an id'
+  expect show-wrong 1 'is not an id' 'omega ls'
 }
 
 test_show_large() {
@@ -153,7 +153,25 @@ test_limits() {
   in_namespace "$omega" mk -S 10
   in_namespace "$omega" mk -S 10
   in_namespace "$omega" mk -S 10
-  expect limits-hold-semmni 1 'limit' 'omega limits'
+  expect limits-hold-semmni 1 'would pass the limit SEMMNI: 2 sets' 'omega rm -s ID' \
+    'limits --set semmni=N'
+  in_namespace "$omega" limits --set semmni=default,semmns=25
+  in_namespace "$omega" mk -S 10
+  expect limits-hold-semmns 1 'would pass the limit SEMMNS: 25 semaphores' 'limits --set semmns=N'
+  in_namespace "$omega" limits --set msgmni=1,shmmni=3,shmall=4
+  in_namespace "$omega" mk -Q
+  in_namespace "$omega" mk -Q
+  expect limits-hold-msgmni 1 'would pass the limit MSGMNI: 1 queue$' 'omega rm -q ID'
+  in_namespace "$omega" mk -M 12K
+  in_namespace "$omega" mk -M 8K
+  expect limits-hold-shmall 1 'would pass the limit SHMALL: 4 pages' 'omega rm -m ID'
+  in_namespace "$omega" limits
+  expect limits-width 0 '^SHMALL +4 +3 +no limit ' '^SEMVMX .* same '
+  if (($(wc -L <"$out") <= 80)); then ok 'limits-width: 80 columns'; else
+    not_ok "limits-width: $(wc -L <"$out") columns"
+  fi
+  in_namespace "$omega" limits --set semmns=default,semmni=2,msgmni=default \
+    --set shmmni=default,shmall=default
   if [[ $(under_omega python3 "$here/semaphores.py" 0 0,1 0,1 0,1 0,1) == E2BIG ]]; then
     ok limits-hold-semopm
   else

@@ -25,8 +25,8 @@ test_segment_list() {
     'omega rm -m --key 0x51000001'
   in_namespace "$omega" ls
   expect segment-ls 0 '^Memory segments$' \
-    '^KEY +ID +PERMS +OWNER +SIZE +NATTCH +STATUS +CPID +LPID +ATTACHED$' \
-    '^0x00000000 +0 +rw-r--r-- +[^ ]+ +5000 +0 +- +[0-9]+ +0 +-$' '^0x51000001 +1 +rw-r----- .* 65536 '
+    '^KEY +ID +PERMS +OWNER +SIZE +NATTCH +STATUS +LPID +ATTACHED$' \
+    '^0x00000000 +0 +rw-r--r-- +[^ ]+ +5000 +0 +- +0 +-$' '^0x51000001 +1 +rw-r----- .* 65536 '
   in_namespace "$omega" ls --json
   expect_json segment-ls-json '[(s["id"], s["segsz"], s["nattch"], s["removed"])
     for s in d["segments"]] == [(0, 5000, 0, False), (1, 65536, 0, False)]'

@@ -155,6 +155,19 @@ static void sizes(void) {
   } else {
     memory[0] = memory[huge / 2] = memory[huge - 1] = 1;
     if (omega_shmdt(memory)) wrong++;
+    // Too long for the address space from there on: EINVAL all the same where something is mapped in
+    // between (as at the page of this variable) or the range wraps around.
+    uintptr_t here = (uintptr_t)&id & ~(uintptr_t)4095;
+    const struct {
+      uintptr_t address;
+      int error;
+    } places[] = {{here, EINVAL}, {~(uintptr_t)4095, EINVAL}, {(uintptr_t)1 << 62, ENOMEM}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+      if (omega_shmat(id, (void *)places[i].address, 0) == (void *)-1 && errno == places[i].error)
+        continue;
+      wrong++;
+      printf("# 1 TiB at %#zx: %s\n", (size_t)places[i].address, error_name(errno));
+    }
   }
   if (id >= 0) remove_segment(id);
   if (wrong) not_ok("limit-sizes", "%d wrong", wrong);

@@ -48,12 +48,30 @@ struct AttachedMemory {
       omega_call_mmap, Int(bitPattern: wish.address), byteCount, protection,
       0x1 | 0x4000 | place, descriptor, SegmentLayout.dataOffset)
     if result == -17 { throw .invalid }  // EEXIST
+    // mmap says ENOMEM for what is too long for the address space before it looks at what is there.
+    if result == -12 && place == 0x100000 && isTaken(wish.address, byteCount) { throw .invalid }
     let memory = AttachedMemory(address: try checked(result), byteCount: byteCount)
     if wish.address != 0 && memory.address != wish.address {
       memory.unmapAll()
       throw .invalid
     }
     return memory
+  }
+
+  /// Whether a range wraps around or something is mapped in it, which Linux asks first.
+  @inline(never)
+  private static func isTaken(_ address: UInt, _ byteCount: Int) -> Bool {
+    let (end, wraps) = address.addingReportingOverflow(UInt(byteCount))
+    if wraps { return true }
+    var walk = omega_mappings()
+    // SAFETY: the structures outlive the calls.
+    guard unsafe omega_open_mappings(&walk, 0) == 0 else { return false }
+    defer { unsafe omega_close_mappings(&walk) }
+    var mapping = omega_mapping()
+    while unsafe omega_next_mapping(&walk, &mapping) != 0 {
+      if mapping.start < end && mapping.end > address { return true }
+    }
+    return false
   }
 
   private static func checked(_ result: Int) throws(Errno) -> UInt {

@@ -48,8 +48,11 @@ struct MakeCommand: ParsableCommand {
     if Words.mode(parsing: mode) == nil {
       throw ValidationError("'\(mode)' is not a mode. Give three octal digits, such as 644.")
     }
-    if [semaphoreCount != nil, makesQueue, segmentSize != nil].filter(\.self).count != 1 {
-      throw ValidationError("Say what to make: -S N (a set), -Q (a queue) or -M SIZE (a segment).")
+    let given = [semaphoreCount != nil, makesQueue, segmentSize != nil].filter(\.self).count
+    if given != 1 {
+      throw ValidationError(
+        (given > 1 ? "One object at a time" : "Say what to make")
+          + ": -S N (a set), -Q (a queue) or -M SIZE (a segment).")
     }
     if let segmentSize, Words.byteCount(parsing: segmentSize) ?? 0 == 0 {
       throw ValidationError("'\(segmentSize)' is not a size. Give 1 or more, as 4096, 64K or 2M.")
@@ -109,6 +112,12 @@ struct MakeCommand: ParsableCommand {
         object, "there is not so much memory",
         wayOut: "See how much there is: df \(place.path); free")
     case .noSpace:
+      if let (name, value) = fullLimit(namespace) {
+        return Failure(
+          object, "it would pass the limit \(name.uppercased()): \(value)",
+          wayOut: "Remove one: " + place.command("rm \(kind.option) ID") + "; or raise it: "
+            + place.command("limits --set \(name)=N"))
+      }
       return Failure(
         object, "no room: a limit of the namespace is reached, or its file system is full",
         wayOut: "Look at both: " + place.command("limits") + "; " + place.command("doctor"))
@@ -120,6 +129,31 @@ struct MakeCommand: ParsableCommand {
       return Failure(
         object, SystemError(error.rawValue), wayOut: "Look around: " + place.command("doctor"))
     }
+  }
+}
+
+extension MakeCommand {
+  /// The limit that leaves no room for the object, and what it allows.
+  private func fullLimit(_ namespace: Namespace) -> (name: String, value: String)? {
+    let (limits, usage) = (namespace.limits, namespace.usage(of: kind))
+    switch kind {
+    case .semaphores:
+      if usage.objects >= limits.sets { return ("semmni", Words.count(limits.sets, "set")) }
+      if usage.units + Int(semaphoreCount ?? 0) > limits.semaphoresInAll {
+        return ("semmns", Words.count(limits.semaphoresInAll, "semaphore") + " in all sets")
+      }
+    case .queues:
+      if usage.objects >= limits.queues { return ("msgmni", Words.count(limits.queues, "queue")) }
+    case .segments:
+      if usage.objects >= limits.segments {
+        return ("shmmni", Words.count(limits.segments, "segment"))
+      }
+      let pages = ((segmentSize.flatMap(Words.byteCount(parsing:)) ?? 0) + 4095) / 4096
+      if pages > limits.segmentPagesInAll - min(UInt(usage.units), limits.segmentPagesInAll) {
+        return ("shmall", "\(limits.segmentPagesInAll) pages in all segments")
+      }
+    }
+    return nil
   }
 }
 

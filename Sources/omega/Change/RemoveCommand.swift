@@ -41,8 +41,11 @@ struct RemoveCommand: ParsableCommand {
 
   func validate() throws {
     let ways = [!(objects.isEmpty && keys.isEmpty), owner != nil, all]
-    if ways.filter(\.self).count != 1 {
-      throw ValidationError("Say which objects: by ID or --key, by --owner, or --all.")
+    let given = ways.filter(\.self).count
+    if given != 1 {
+      throw ValidationError(
+        (given > 1 ? "Say it in one of these ways" : "Say which objects")
+          + ": by ID or --key, by --owner, or --all.")
     }
     for key in keys where Words.key(parsing: key) == nil {
       throw ValidationError("'\(key)' is not a key. Give 1 to 4294967295, decimal or after 0x.")

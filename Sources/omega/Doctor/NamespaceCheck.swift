@@ -6,11 +6,21 @@ struct NamespaceCheck {
   let place: NamespaceOptions
 
   func findings() -> [Finding] {
+    if facts == nil && place.origin != .user {
+      return [
+        Finding(
+          "namespace", place.canBeMade ? .note : .fail, "\(place.path) is not there",
+          place.wayToMake),
+        space(),
+      ]
+    }
     var namespace: Namespace?
     do throws(Failure) {
       namespace = try place.existing()
     } catch {
-      return [Finding("namespace", .fail, "\(error.object) \(error.cause)", error.wayOut), space()]
+      return [
+        Finding("namespace", .fail, "\(error.object): \(error.cause)", error.wayOut), space(),
+      ]
     }
     guard let namespace else {
       return [
@@ -82,7 +92,7 @@ struct NamespaceCheck {
     let damaged = rows.filter { $0.state == .damaged }
     var findings = damaged.map { row in
       let failure = place.failure(damaged: row)
-      return Finding("object", .fail, "\(failure.object) \(failure.cause)", failure.wayOut)
+      return Finding("object", .fail, "\(failure.object): \(failure.cause)", failure.wayOut)
     }
     findings += contents.foreign.map { name in
       Finding(

@@ -38,7 +38,9 @@ struct LimitsCommand: ParsableCommand {
         let limit = NamedLimit.all.first(where: { $0.name == sides[0].lowercased() })
       else {
         throw ValidationError(
-          "'\(assignment)' sets no limit. Give one of \(NamedLimit.names): --set semmsl=100")
+          Terminal.wrap(
+            "'\(assignment)' sets no limit. Give one of \(NamedLimit.names): --set semmsl=100",
+            after: 7, width: Terminal.errorWidth))
       }
       let range = NamespaceLimits.range(limit.position)
       let value = sides[1] == "default" ? limit.standard : UInt(sides[1])
@@ -99,11 +101,12 @@ struct LimitsCommand: ParsableCommand {
     for limit in NamedLimit.all {
       table.add([
         limit.name.uppercased(), String(limits[limit.position]),
-        limit.inUse(usage).map { String($0) } ?? "-", String(limit.standard), limit.meaning,
+        limit.inUse(usage).map { String($0) } ?? "-",
+        limit.standardText(limits), limit.meaning,
       ])
     }
     let highest = String(Limit.semaphoreValue)
-    table.add(["SEMVMX", highest, "-", highest, "value of a semaphore (fixed)"])
+    table.add(["SEMVMX", highest, "-", "same", "value of a semaphore (fixed)"])
     table.show()
   }
 
@@ -131,6 +134,12 @@ private struct NamedLimit {
   let position: Int
 
   var standard: UInt { NamespaceLimits()[position] }
+
+  /// What the default is, short enough for a terminal of 80 columns.
+  func standardText(_ limits: NamespaceLimits) -> String {
+    if limits[position] == standard { return "same" }
+    return standard == NamespaceLimits.highestSize ? "no limit" : String(standard)
+  }
 
   func inUse(_ usage: LimitsCommand.Usage) -> Int? {
     switch name {

@@ -28,7 +28,7 @@ extension ObjectRow {
       ]
     case .segments:
       common + [
-        ("SIZE", .right), ("NATTCH", .right), ("STATUS", .left), ("CPID", .right), ("LPID", .right),
+        ("SIZE", .right), ("NATTCH", .right), ("STATUS", .left), ("LPID", .right),
         ("ATTACHED", .left),
       ]
     }
@@ -57,7 +57,6 @@ extension ObjectRow {
       common + [
         ObjectRow.text(figures.byteCount, unknown: "?"),
         ObjectRow.text(figures.segment?.attachments), figures.segment?.marks ?? "-",
-        ObjectRow.text(figures.segment.map { Int($0.creatorPid) }),
         ObjectRow.text(figures.segment.map { Int($0.lastPid) }), time(figures.segment?.attachTime),
       ]
     }
