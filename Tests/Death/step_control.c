@@ -393,5 +393,5 @@ static const struct scenario removal = {
 
 const struct scenario *const set_all_scenario = &set_all;
 const struct scenario *const remove_scenario = &removal;
-const struct scenario *const control_scenarios[] = {&set_all, &waking, &held, &all_held,
-                                                    &create, &renewing, &removal, NULL};
+const struct scenario *const control_scenarios[] = {
+    &set_all, &waking, &held, &all_held, &create, &renewing, &removal, NULL};

@@ -8,6 +8,8 @@ static bool sleeping[MAX_SLEEPERS];
 static int queue = -1;
 static long befores, afters, helped;
 
+static struct msqid_ds prepared;  // the queue's status before the child
+
 int stepped_queue(void) { return queue; }
 
 void queue_set_up(void) {
@@ -55,6 +57,7 @@ void queue_prepare(void) {
     sleeping[i] = true;
     wait_sleepers(queue, i + 1, 10000);
   }
+  if (!queue_status(queue, &prepared)) give_up("IPC_STAT");
 }
 
 // The process becomes a member and is known to itself: what it does next can go the fast way.
@@ -175,6 +178,23 @@ static const char *check_before(void) {
   return wrong_reply;
 }
 
+// msg_lspid and msg_lrpid change with the messages. Before a send without sleepers the child itself has
+// sent, in queue_warm: then the first tells nothing.
+static const char *check_pids(const struct msqid_ds *status, bool after) {
+  const bool sends = queue_case->call.note.type > 0;
+  const bool has_sent = status->msg_lspid != prepared.msg_lspid;
+  const bool has_received = status->msg_lrpid != prepared.msg_lrpid;
+  if (queue_case->set_bytes) return NULL;
+  if (sends ? queue_case->sleeper_count && has_sent != after : has_received != after)
+    return message("the call has%s happened; lspid %d, was %d; lrpid %d, was %d",
+                   after ? "" : " not", status->msg_lspid, prepared.msg_lspid,
+                   status->msg_lrpid, prepared.msg_lrpid);
+  if (queue_case->goers || (sends && !queue_case->sleeper_count)) return NULL;
+  if (sends ? has_received : has_sent)
+    return message("%s has changed", sends ? "lrpid" : "lspid");
+  return NULL;
+}
+
 const char *queue_check(const struct point *point) {
   const int all = queue_case->sleeper_count, going = __builtin_popcount(queue_case->goers);
   struct note notes[MAX_NOTES];
@@ -191,7 +211,10 @@ const char *queue_check(const struct point *point) {
   times_add(&first_times, now_ns() - begin);
   const char *wrong = peek_all(queue, notes, &count);
   if (wrong) return wrong;
-  if (!happened(notes, count)) {
+  const bool after = happened(notes, count);
+  wrong = check_pids(&status, after);
+  if (wrong) return wrong;
+  if (!after) {
     if (point->ended) return "the call returned, but nothing happened";
     if (alone & ~queue_case->early) return message("sleepers %x went on before the call", alone);
     wrong = check_before();
