@@ -13,8 +13,12 @@ extension Namespace {
       let granted = Credentials().granted(object.permissions)
       unsafe handle.pointee.granted = granted
       unsafe handle.pointee.generation = generation
-      unsafe withUnsafeMutablePointer(to: &handle.pointee.state) {
-        unsafe omega_store_state($0, state)
+      // A removal since the look-up must not be kept: the fast calls would take the object for a live
+      // one. Its lock's owner tells whether it stays removed.
+      if ObjectState.of(state) == ObjectState.live {
+        unsafe withUnsafeMutablePointer(to: &handle.pointee.state) {
+          unsafe omega_store_state($0, state)
+        }
       }
     }
     if unsafe handle.pointee.granted & wanted != wanted { throw .accessDenied }
