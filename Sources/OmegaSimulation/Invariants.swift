@@ -2,14 +2,15 @@
 ///
 /// Read with `peek`, so that checking is no event of the simulation.
 extension Simulation {
-  /// The first thing wrong with the image, nil when nothing is. A set that somebody works in, or died
-  /// in, is checked for what holds even then.
+  /// The first thing wrong with the image, nil when nothing is. An object that somebody works in, or
+  /// died in, is checked for what holds even then.
   package func brokenInvariant() -> String? {
     let image = world.image
     if world.state.strayAccesses != 0 {
       return "word \(world.state.strayOffset) was used without the lock"
     }
     if world.state.runsForEver { return "threads run for ever" }
+    if world.state.tornMessages != 0 { return "a message was received torn" }
     let owner = image.peek32(Header.lock) & (Futex.ownerMask | Futex.ownerDied)
     if owner != 0 { return nil }
     // A lock freed by its owner: the journal is closed and nobody is owed anything.
@@ -17,39 +18,55 @@ extension Simulation {
     if image.peek(Header.needsServe) != 0 {
       return "sleepers are owed a look and the lock is free"
     }
-    return brokenQueue() ?? brokenCell() ?? brokenMember() ?? brokenSlot()
+    return brokenSleepers() ?? brokenContents() ?? brokenMember() ?? brokenSlot()
   }
 
   package func checkInvariants(_ context: @autoclosure () -> String = "") {
     if let broken = brokenInvariant() { preconditionFailure("\(broken) \(context())") }
   }
 
-  // MARK: Queues
+  private func brokenContents() -> String? {
+    switch world.shape {
+    case .set: brokenCell()
+    case .queue(let layout): brokenMessages(layout)
+    }
+  }
 
-  private func brokenQueue() -> String? {
+  // MARK: Sleepers
+
+  private func brokenSleepers() -> String? {
     let queued = (0..<waiterHigh).filter { status($0) == WaiterStatus.queued }
-    var alter: [Int] = []
-    var const: [Int] = []
-    if let broken = walk(Header.alterQueue, Waiter.queueLinks, into: &alter) { return broken }
-    if let broken = walk(Header.constQueue, Waiter.queueLinks, into: &const) { return broken }
-    for slot in alter + const where status(slot) != WaiterStatus.queued {
+    var first: [Int] = []
+    var second: [Int] = []
+    if let broken = walk(Header.firstQueue, Waiter.queueLinks, into: &first) { return broken }
+    if let broken = walk(Header.secondQueue, Waiter.queueLinks, into: &second) { return broken }
+    for slot in first + second where status(slot) != WaiterStatus.queued {
       return "slot \(slot) is in a queue with status \(status(slot))"
     }
-    if Set(alter + const).count != alter.count + const.count { return "a slot is in two queues" }
-    if Set(alter + const) != Set(queued) { return "a sleeper is in no queue" }
-    if alter.contains(where: { !shape($0).alters }) || const.contains(where: { shape($0).alters }) {
+    if Set(first + second).count != first.count + second.count { return "a slot is in two queues" }
+    if Set(first + second) != Set(queued) { return "a sleeper is in no queue" }
+    if first.contains(where: { !standsFirst($0) }) || second.contains(where: standsFirst) {
       return "a sleeper is in the wrong queue"
     }
-    if !isAscending(alter) || !isAscending(const) { return "a queue is out of order" }
+    if !isAscending(first) || !isAscending(second) { return "a queue is out of order" }
     let image = world.image
     if image.peek(Header.sleeperCount) != UInt64(queued.count) {
       return "\(queued.count) sleepers, counted \(image.peek(Header.sleeperCount))"
     }
+    guard case .set = world.shape else { return nil }
     let complex = queued.filter { shape($0).count > 1 }
     if image.peek(Header.complexCount) != UInt64(complex.count) {
       return "\(complex.count) calls of several operations, counted otherwise"
     }
     return nil
+  }
+
+  /// Whether a sleeper belongs into the first of the two queues.
+  private func standsFirst(_ slot: Int) -> Bool {
+    switch world.shape {
+    case .set: shape(slot).alters
+    case .queue: word(slot, Waiter.isSender) == 0
+    }
   }
 
   private func isAscending(_ slots: [Int]) -> Bool {
@@ -119,12 +136,14 @@ extension Simulation {
 
   private func brokenMember() -> String? {
     var seen: Set<[UInt64]> = []
+    var semaphores = 0
+    if case .set(let layout) = world.shape { semaphores = layout.semaphoreCount }
     for slot in 0..<memberHigh {
-      let member = layout.member(slot)
+      let member = frame.member(slot)
       let pid = world.image.peek(member + Member.pid)
       let start = world.image.peek(member + Member.startTime)
       if pid == 0 {
-        for semaphore in 0..<layout.semaphoreCount where adjustment(slot, semaphore) != 0 {
+        for semaphore in 0..<semaphores where adjustment(slot, semaphore) != 0 {
           return "free member \(slot) has an adjustment"
         }
         continue
@@ -145,7 +164,7 @@ extension Simulation {
       }
       if status == WaiterStatus.free { continue }
       let owner = word(slot, Waiter.owner)
-      let member = layout.member(Int(owner >> 32))
+      let member = frame.member(Int(owner >> 32))
       if world.image.peek(member + Member.pid) != owner & 0xFFFF_FFFF {
         return "slot \(slot) belongs to nobody"
       }
@@ -156,7 +175,7 @@ extension Simulation {
 
   /// A slot whose thread lives must belong to the call that this thread is in.
   private func lostSlot(_ slot: Int) -> String? {
-    let tid = world.image.peek32(layout.waiter(slot) + Waiter.thread)
+    let tid = world.image.peek32(frame.waiter(slot) + Waiter.thread)
     guard
       let thread = world.state.threads.indices.first(where: {
         let status = world.state.threads[$0].status

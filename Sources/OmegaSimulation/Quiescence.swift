@@ -35,15 +35,14 @@ extension Simulation {
     where world.state.threads[thread].status == .waitingForLock {
       return "thread \(thread) waits for the lock for ever"
     }
-    let values = effectiveValues()
     let isLive = ObjectState.of(settled(Header.state)) == ObjectState.live
     for thread in world.state.threads.indices
     where world.state.threads[thread].status == .sleeping {
       guard let slot = slot(of: thread) else { return "thread \(thread) sleeps in no slot" }
       if status(slot) != WaiterStatus.queued { return "thread \(thread) sleeps on, finished" }
-      if !isLive { return "thread \(thread) sleeps on in a removed set" }
-      if !isBlocked(slot, values) {
-        return "thread \(thread) sleeps and could go on: \(operations(slot)) on \(values)"
+      if !isLive { return "thread \(thread) sleeps on in a removed object" }
+      if let whatFor = canGoOn(slot) {
+        return "thread \(thread) sleeps and could go on: \(whatFor)"
       }
     }
     return nil
@@ -54,7 +53,17 @@ extension Simulation {
     let tid = world.state.threads[thread].tid
     return (0..<waiterHigh).first {
       status($0) != WaiterStatus.free
-        && world.image.peek32(layout.waiter($0) + Waiter.thread) == tid
+        && world.image.peek32(frame.waiter($0) + Waiter.thread) == tid
+    }
+  }
+
+  /// What lets the sleeping call go on, nil when nothing does.
+  private func canGoOn(_ slot: Int) -> String? {
+    switch world.shape {
+    case .set:
+      let values = effectiveValues()
+      return isBlocked(slot, values) ? nil : "\(operations(slot)) on \(values)"
+    case .queue: return canGoOnInQueue(slot)
     }
   }
 

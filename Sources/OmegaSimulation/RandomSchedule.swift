@@ -3,6 +3,8 @@
 package struct RandomSchedule {
   package struct Options: Sendable {
     package var semaphores = 2
+    /// A queue for so many bytes instead of a set.
+    package var queueBytes: Int?
     package var tokens = 3
     package var processes = 3
     package var threadsPerProcess = 1
@@ -36,18 +38,22 @@ package struct RandomSchedule {
   private var report = Report()
   private var processes: [ProcessID] = []
   private var threads: [[ThreadID]] = []
-  /// What values and adjustments together must be, and the effects of calls cut off by a death.
-  private var expected: [Int]
-  private var uncertain: [[Int]] = []
-  private var effects: [ThreadID: [Int]] = [:]
+  private var work: any RandomWork
+  /// Threads in a call that has not been noted as ended.
+  private var busy: Set<ThreadID> = []
   private var killsSinceRest = 0
 
   package init(seed: UInt64, _ options: Options) {
-    simulation = Simulation(semaphores: options.semaphores)
+    if let queueBytes = options.queueBytes {
+      simulation = Simulation(queueBytes: queueBytes)
+      work = MessageWork(queueBytes: queueBytes)
+    } else {
+      simulation = Simulation(semaphores: options.semaphores)
+      work = TokenWork(semaphores: options.semaphores, tokens: options.tokens)
+    }
     simulation.seed = seed
     self.options = options
     random = SplitMix(seed: seed)
-    expected = Array(repeating: options.tokens, count: options.semaphores)
     for _ in 0..<options.processes { processes.append(simulation.startProcess()) }
     for process in processes {
       threads.append(
@@ -55,7 +61,7 @@ package struct RandomSchedule {
           + (1..<max(options.threadsPerProcess, 1)).map { _ in simulation.startThread(of: process) }
       )
     }
-    _ = simulation.setAll(processes[0].first, expected)
+    work.prepare(simulation, by: processes[0].first)
     simulation.world.state.random = SplitMix(seed: random.next())
     simulation.fault = options.fault
     if options.isImpatient { simulation.world.state.ownerPatience = 0 }
@@ -94,35 +100,8 @@ package struct RandomSchedule {
 
   private mutating func begin(_ thread: ThreadID) {
     options.calls -= 1
-    let operations = operations()
-    var effect = Array(repeating: 0, count: options.semaphores)
-    for operation in operations where !operation.usesUndo {
-      effect[operation.semaphore] += operation.amount
-    }
-    effects[thread] = effect
-    let timeout: Int64? = random.once(in: 5) ? Int64(1 + random.below(1000)) : nil
-    simulation.begin(thread, simulation.operate(operations, timeout: timeout))
-  }
-
-  /// Acquires and releases, with SEM_UNDO or without, of one or several semaphores; undone releases
-  /// only of what was acquired so, or the clamp at 0 would lose tokens as it does on Linux.
-  private mutating func operations() -> [Operation] {
-    let count = random.once(in: 3) ? 2 + random.below(2) : 1
-    return (0..<count).map { _ in
-      let semaphore = random.below(options.semaphores)
-      switch random.below(8) {
-      case 0: return Operation(semaphore: semaphore, amount: 0, flags: flags(0))
-      case 1...2: return Operation(semaphore: semaphore, amount: 1, flags: 0)
-      case 3...5: return Operation(semaphore: semaphore, amount: -1, flags: flags(0))
-      default:
-        return Operation(
-          semaphore: semaphore, amount: -1 - random.below(2), flags: flags(Flag.undo))
-      }
-    }
-  }
-
-  private mutating func flags(_ flags: Int32) -> Int32 {
-    random.once(in: 3) ? flags | Flag.noWait : flags
+    busy.insert(thread)
+    simulation.begin(thread, work.call(thread, simulation, &random))
   }
 
   private mutating func resume(_ thread: Int) {
@@ -135,10 +114,8 @@ package struct RandomSchedule {
   private mutating func noteResults() {
     for thread in threads.flatMap(\.self) {
       let state = simulation.world.state.threads[thread.slot]
-      guard state.status == .idle, let effect = effects.removeValue(forKey: thread) else {
-        continue
-      }
-      if state.result >= 0 { expected = zip(expected, effect).map(+) }
+      guard state.status == .idle, busy.remove(thread) != nil else { continue }
+      if let broken = work.ended(thread, state) { violate(broken) }
     }
   }
 
@@ -147,9 +124,8 @@ package struct RandomSchedule {
     options.kills -= 1
     report.kills += 1
     killsSinceRest += 1
-    for thread in threads[index] {
-      if let effect = effects.removeValue(forKey: thread) { uncertain.append(effect) }
-    }
+    noteResults()
+    for thread in threads[index] where busy.remove(thread) != nil { work.cutOff(thread) }
     simulation.world.endProcess(processes[index].slot)
     simulation.forgetThreads(of: processes[index].slot)
     processes[index] = simulation.startProcess()
@@ -193,7 +169,7 @@ package struct RandomSchedule {
     if let broken = simulation.forgottenSleeper() ?? simulation.brokenInvariant() {
       return violate(broken)
     }
-    countTokens()
+    if let broken = work.broken(simulation) { violate(broken) }
   }
 
   /// The long bounded wait of every sleeper ends.
@@ -204,17 +180,6 @@ package struct RandomSchedule {
     noteResults()
   }
 
-  private mutating func countTokens() {
-    let present = zip(simulation.effectiveValues(), simulation.livingAdjustments()).map(+)
-    var possible = [expected]
-    for effect in uncertain { possible += possible.map { zip($0, effect).map(+) } }
-    uncertain = []
-    guard possible.contains(present) else {
-      return violate("\(present) tokens instead of one of \(possible)")
-    }
-    expected = present
-  }
-
   /// Everybody ends; what is left is what was there, and a newcomer can use it.
   private mutating func finish() {
     guard report.violation == nil else { return }
@@ -223,10 +188,8 @@ package struct RandomSchedule {
       simulation.forgetThreads(of: process.slot)
     }
     let last = simulation.startProcess()
-    guard let values = simulation.getAll(last.first),
-      simulation.world.state.threads[last.thread].hasResult
-    else { return violate("a newcomer hangs") }
-    if values != expected { violate("\(values) tokens left instead of \(expected)") }
+    if let broken = work.brokenAtEnd(simulation, by: last) { violate(broken) }
+    if !simulation.world.state.threads[last.thread].hasResult { violate("a newcomer hangs") }
     if let broken = simulation.brokenInvariant() { violate(broken) }
     for slot in 0..<simulation.waiterHigh where simulation.status(slot) != WaiterStatus.free {
       violate("waiter slot \(slot) is lost")

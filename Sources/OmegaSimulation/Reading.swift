@@ -1,6 +1,7 @@
 /// Reading an image without disturbing it.
 extension Simulation {
   var layout: SetLayout { world.layout }
+  var frame: Frame { world.frame }
   var memberHigh: Int { Int(settled(Header.memberHigh)) }
   var waiterHigh: Int { Int(settled(Header.waiterHigh)) }
 
@@ -9,13 +10,13 @@ extension Simulation {
   func settled(_ offset: Int) -> UInt64 {
     let image = world.image
     for index in 0..<Int(image.peek(Header.journalCount))
-    where image.peek(layout.frame.journalEntry(index)) == UInt64(offset) {
-      return image.peek(layout.frame.journalEntry(index) + 8)
+    where image.peek(frame.journalEntry(index)) == UInt64(offset) {
+      return image.peek(frame.journalEntry(index) + 8)
     }
     return image.peek(offset)
   }
 
-  func word(_ slot: Int, _ offset: Int) -> UInt64 { settled(layout.waiter(slot) + offset) }
+  func word(_ slot: Int, _ offset: Int) -> UInt64 { settled(frame.waiter(slot) + offset) }
   func status(_ slot: Int) -> UInt64 { word(slot, Waiter.status) & 0xFFFF_FFFF }
   func shape(_ slot: Int) -> WaiterShape { WaiterShape(bits: word(slot, Waiter.shape)) }
   func epoch(_ semaphore: Int) -> UInt64 {
@@ -82,7 +83,7 @@ extension Simulation {
   }
 
   func memberHasEnded(_ member: Int) -> Bool {
-    let offset = layout.member(member)
+    let offset = frame.member(member)
     let pid = UInt32(settled(offset + Member.pid))
     return pid == 0
       || world.processHasEnded(pid: pid, startTime: settled(offset + Member.startTime))

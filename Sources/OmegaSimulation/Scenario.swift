@@ -1,7 +1,7 @@
 /// A small system to be explored completely: a few processes with a few calls each.
 package struct Scenario {
   package var name: String
-  package var values: [Int]
+  package var object: Object
   /// The calls of each thread of each process, made one after the other.
   package var processes: [[[Plan]]]
   /// Calls that each process makes before the exploration begins, undisturbed.
@@ -12,23 +12,44 @@ package struct Scenario {
   package var mortal: Set<Int>?
   /// How many sleeping calls may be interrupted by a signal, or reach their deadline, at any point.
   package var interruptions = 0
+  /// Somebody may have to wait for the lock until a bounded wait ends: see where it is set.
+  package var mayWaitForLock = false
   package var fault = Fault.none
   /// Owners of calls of several operations are not waited for: as if each had been stopped.
   package var isImpatient = false
   /// Stops after this many states, saying so.
   package var limit = Int.max
 
+  package enum Object: Sendable {
+    /// A set with these values.
+    case semaphores([Int])
+    /// A queue for so many bytes.
+    case queue(Int)
+  }
+
   package init(_ name: String, values: [Int], _ processes: [[[Plan]]]) {
+    self.init(name, .semaphores(values), processes)
+  }
+
+  package init(_ name: String, queueBytes: Int, _ processes: [[[Plan]]]) {
+    self.init(name, .queue(queueBytes), processes)
+  }
+
+  private init(_ name: String, _ object: Object, _ processes: [[[Plan]]]) {
     self.name = name
-    self.values = values
+    self.object = object
     self.processes = processes
   }
 
   /// Explores the scenario in a simulation of its own.
   package func explore() -> Exploration {
-    let simulation = Simulation(semaphores: values.count)
+    let simulation: Simulation
+    switch object {
+    case .semaphores(let values): simulation = Simulation(semaphores: values.count)
+    case .queue(let byteCount): simulation = Simulation(queueBytes: byteCount)
+    }
     let processes = processes.map { _ in simulation.startProcess() }
-    _ = simulation.setAll(processes[0].first, values)
+    if case .semaphores(let values) = object { _ = simulation.setAll(processes[0].first, values) }
     var threads: [(ThreadID, [Plan])] = []
     for (index, process) in processes.enumerated() {
       if index < before.count {
@@ -39,14 +60,26 @@ package struct Scenario {
         threads.append((thread, plans))
       }
     }
-    let start = zip(simulation.effectiveValues(), simulation.livingAdjustments()).map(+)
     for (thread, plans) in threads {
       simulation.begin(thread, program: plans.map { $0.call(simulation) })
     }
-    var explorer = Explorer(self, simulation: simulation) { simulation in
-      Scenario.lostTokens(simulation, start: start, threads: threads)
-    }
+    var explorer = Explorer(
+      self, simulation: simulation, property: conservation(simulation, threads))
     return explorer.run()
+  }
+
+  /// Nothing gets lost and nothing comes from nowhere.
+  private func conservation(
+    _ simulation: Simulation, _ threads: [(ThreadID, [Plan])]
+  ) -> (Simulation) -> String? {
+    switch object {
+    case .semaphores:
+      let start = zip(simulation.effectiveValues(), simulation.livingAdjustments()).map(+)
+      return { Scenario.lostTokens($0, start: start, threads: threads) }
+    case .queue:
+      let start = (simulation.queued ?? []).map(\.message)
+      return { Scenario.lostMessages($0, start: start, threads: threads) }
+    }
   }
 
   /// Values and adjustments together change by what calls without SEM_UNDO added, and only by that. A
@@ -79,6 +112,10 @@ package enum Plan: Sendable {
   case setValue(Int, Int)
   case getValue(Int)
   case remove
+  /// Type, number and size of a message.
+  case send(Int, UInt64, byteCount: Int = 8, flags: Int32 = 0)
+  case receive(Int, flags: Int32 = 0)
+  case setQueue(Int)
 
   func call(_ simulation: Simulation) -> Call {
     switch self {
@@ -88,6 +125,10 @@ package enum Plan: Sendable {
       Call(kind: .setValue, semaphore: semaphore, value: value)
     case .getValue(let semaphore): Call(kind: .getValue, semaphore: semaphore)
     case .remove: Call(kind: .remove)
+    case .send(let type, let message, let byteCount, let flags):
+      simulation.sending(type: type, byteCount: byteCount, message: message, flags: flags)
+    case .receive(let type, let flags): simulation.receiving(type: type, flags: flags)
+    case .setQueue(let byteCount): simulation.settingQueue(queueBytes: byteCount)
     }
   }
 
@@ -100,7 +141,7 @@ package enum Plan: Sendable {
         effect[operation.semaphore] += operation.amount
       }
     case .setValue, .remove: return nil
-    case .getValue: break
+    case .getValue, .send, .receive, .setQueue: break
     }
     return effect
   }

@@ -1,7 +1,7 @@
 import COmegaSimulation
 
-/// Several simulated processes over one in-memory image of a semaphore set, and the scheduler that
-/// decides which of their threads goes on.
+/// Several simulated processes over one in-memory image of an object, and the scheduler that decides
+/// which of their threads goes on.
 @safe
 package final class Simulation {
   let world: World
@@ -10,35 +10,49 @@ package final class Simulation {
   // SAFETY: owned by this object alone, and freed when it goes.
   private let memory: UnsafeMutablePointer<WorldMemory>
 
-  package init(semaphores: Int) {
-    let layout = SetLayout(semaphoreCount: semaphores)
+  /// A semaphore set.
+  package convenience init(semaphores: Int) {
+    self.init(.set(SetLayout(semaphoreCount: semaphores)), outputs: max(semaphores, 8))
+    writeHeader(
+      magic: SetLayout.magic, version: SetLayout.version, parameter: UInt64(semaphores))
+  }
+
+  /// A message queue.
+  package convenience init(queueBytes: Int) {
+    let layout = QueueLayout(size: 4)
+    self.init(.queue(layout), outputs: 8)
+    writeHeader(
+      magic: QueueLayout.magic, version: QueueLayout.version, parameter: UInt64(layout.size))
+    world.image.poke(UInt64(queueBytes), Header.queueBytes)
+  }
+
+  private init(_ shape: ObjectShape, outputs: Int) {
     // SAFETY: fresh memory of the sizes that it is used with; `deinit` returns it.
     unsafe memory = .allocate(capacity: 1)
     unsafe memory.initialize(
       to: WorldMemory(
-        layout: layout, image: omega_map(layout.byteCount),
+        shape: shape, image: omega_map(shape.frame.byteCount),
         stacks: omega_map(World.stackByteCount * 16),
         fibers: omega_map(MemoryLayout<omega_fiber>.stride * 16)
           .bindMemory(to: omega_fiber.self, capacity: 16),
-        output: Array(repeating: 0, count: max(semaphores, 2))))
+        output: Array(repeating: 0, count: outputs)))
     unsafe world = World(memory)
-    writeHeader(layout)
   }
 
   deinit {
     // SAFETY: the sizes are those of `init`, and no fiber runs.
-    unsafe omega_unmap(memory.pointee.image, memory.pointee.layout.byteCount)
+    unsafe omega_unmap(memory.pointee.image, memory.pointee.shape.frame.byteCount)
     unsafe omega_unmap(memory.pointee.stacks, World.stackByteCount * 16)
     unsafe omega_unmap(memory.pointee.fibers, MemoryLayout<omega_fiber>.stride * 16)
     unsafe memory.deinitialize(count: 1)
     unsafe memory.deallocate()
   }
 
-  private func writeHeader(_ layout: SetLayout) {
+  private func writeHeader(magic: UInt64, version: UInt64, parameter: UInt64) {
     let image = world.image
-    image.poke(SetLayout.magic, Header.magic)
-    image.poke(SetLayout.version, Header.version)
-    image.poke(UInt64(layout.semaphoreCount), Header.semaphoreCount)
+    image.poke(magic, Header.magic)
+    image.poke(version, Header.version)
+    image.poke(parameter, Header.parameter)
     image.poke(0x100 | ObjectState.live, Header.state)
     image.poke(0o600, Header.mode)
     image.poke(UInt64(1_000_000 + world.state.nanoseconds / 1_000_000_000), Header.ctime)

@@ -12,22 +12,31 @@ extension Simulation {
   func regions() -> [Region] {
     let threads = world.state.threads.indices.count { world.state.threads[$0].status != .absent }
     let places = threads + 3
-    return [
-      Region(offset: 0, byteCount: layout.frame.journal + 16 * 160),
-      Region(offset: layout.frame.members, byteCount: 64 * places),
-      Region(offset: layout.descriptors, byteCount: Descriptor.byteCount * places),
-      Region(
-        offset: layout.adjustments,
-        byteCount: layout.adjustmentStride * places),
-      Region(offset: layout.frame.waiters, byteCount: 256 * places),
+    let common = [
+      Region(offset: 0, byteCount: frame.journal + 16 * 160),
+      Region(offset: frame.members, byteCount: 64 * places),
+      Region(offset: frame.waiters, byteCount: 256 * places),
     ]
+    switch world.shape {
+    case .set(let layout):
+      return common + [
+        Region(offset: layout.descriptors, byteCount: Descriptor.byteCount * places),
+        Region(offset: layout.adjustments, byteCount: layout.adjustmentStride * places),
+      ]
+    case .queue(let layout):
+      // Two pages of cells: one for each size class of a scenario.
+      return common + [
+        Region(offset: layout.stock(0), byteCount: QueueLayout.stockByteCount * places),
+        Region(offset: layout.cell(0), byteCount: 2 * 4096 + 64),
+      ]
+    }
   }
 
   /// The present state in 64 bits.
   func digest(_ regions: [Region]) -> UInt64 {
     var digest: UInt64 = 0
     let image = world.image
-    let journalEnd = layout.frame.journalEntry(Int(image.peek(Header.journalCount)))
+    let journalEnd = frame.journalEntry(Int(image.peek(Header.journalCount)))
     for region in regions {
       let byteCount = region.offset == 0 ? journalEnd : region.byteCount
       digest = mix(digest, UInt64(region.offset))
@@ -38,8 +47,11 @@ extension Simulation {
     }
     for process in world.state.processes.indices where world.state.processes[process].pid != 0 {
       let state = world.state.processes[process]
-      let flags = (state.hasEnded ? 1 : 0) | (state.hasRecord ? 2 : 0) | (state.undoBusy ? 4 : 0)
+      let flags =
+        (state.hasEnded ? 1 : 0) | (state.hasRecord ? 2 : 0) | (state.undoBusy ? 4 : 0)
+        | (state.popsAhead ? 8 : 0)
       digest = mix(digest, UInt64(state.member + 1) << 8 | UInt64(flags))
+      digest = mix(digest, state.authorized << 3 | UInt64(state.granted))
     }
     return digest
   }
@@ -74,7 +86,8 @@ extension Simulation {
 
   /// What a word of the image is, for people.
   func nameOfWord(_ offset: Int) -> String {
-    if offset < SetLayout.headerByteCount { return "header+\(offset)" }
+    if offset < Frame.headerByteCount { return "header+\(offset)" }
+    if case .queue(let layout) = world.shape { return nameOfWord(offset, layout) }
     if offset < layout.frame.journal { return part("cell", offset - SetLayout.headerByteCount, 64) }
     if offset < layout.frame.members { return "journal+\(offset - layout.frame.journal)" }
     if offset < layout.descriptors { return part("member", offset - layout.frame.members, 64) }
@@ -87,7 +100,7 @@ extension Simulation {
     return part("waiter", offset - layout.frame.waiters, 256)
   }
 
-  private func part(_ name: String, _ distance: Int, _ size: Int) -> String {
+  func part(_ name: String, _ distance: Int, _ size: Int) -> String {
     "\(name)[\(distance / size)]+\(distance % size)"
   }
 }

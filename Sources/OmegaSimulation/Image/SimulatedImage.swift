@@ -121,3 +121,33 @@ extension Image {
       "the engine reached outside the image: \(offset)")
   }
 }
+
+/// The text of a simulated message: its number in the first eight bytes, then bytes made of that.
+extension ImageBytes {
+  func fill(message: UInt64) {
+    for index in 0..<byteCount {
+      // SAFETY: inside the world's memory, as every stretch that an image gives.
+      unsafe address.storeBytes(
+        of: ImageBytes.byte(index, of: message), toByteOffset: index, as: UInt8.self)
+    }
+  }
+
+  /// The number, as far as there is room for it, and whether all that follows belongs to it.
+  var message: (number: UInt64, isWhole: Bool) {
+    var number: UInt64 = 0
+    for index in 0..<min(byteCount, 8) { number |= UInt64(byte(index)) << UInt64(8 * index) }
+    let isWhole = (0..<byteCount).allSatisfy { byte($0) == ImageBytes.byte($0, of: number) }
+    return (number, isWhole)
+  }
+
+  private func byte(_ index: Int) -> UInt8 {
+    // SAFETY: as in `fill`.
+    unsafe address.load(fromByteOffset: index, as: UInt8.self)
+  }
+
+  private static func byte(_ index: Int, of message: UInt64) -> UInt8 {
+    index < 8
+      ? UInt8(truncatingIfNeeded: message >> UInt64(8 * index))
+      : UInt8(truncatingIfNeeded: message &* 37 &+ UInt64(index))
+  }
+}

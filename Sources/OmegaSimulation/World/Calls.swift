@@ -10,6 +10,7 @@ extension World {
       state.threads[thread].hasResult = true
       state.threads[thread].results = mix(
         state.threads[thread].results, UInt64(bitPattern: Int64(result)))
+      noteReceipt(thread, result)
       if result >= 0 && state.threads[thread].position > 0 {
         state.threads[thread].succeeded |= 1 << UInt64(state.threads[thread].position - 1)
       }
@@ -19,6 +20,16 @@ extension World {
       }
       state.threads[thread].history = 0
       state.threads[thread].turns = 0
+    }
+  }
+
+  private func noteReceipt(_ thread: Int, _ result: Int32) {
+    guard state.threads[thread].call.kind == .receive, result >= 0 else { return }
+    let message = state.threads[thread].received
+    state.threads[thread].results = mix(state.threads[thread].results, message)
+    let position = state.threads[thread].position - 1
+    if position >= 0 && position < state.threads[thread].receipts.count {
+      state.threads[thread].receipts[position] = message
     }
   }
 
@@ -34,6 +45,7 @@ extension World {
   private func perform(
     _ call: Call, _ thread: Int, _ host: SimulatedHost
   ) throws(Errno) -> Int32 {
+    if case .queue = shape { return try performQueue(call, thread, host) }
     let set = set
     switch call.kind {
     case .operate:
@@ -69,6 +81,8 @@ extension World {
       let status = try set.status(host)
       output(Int(status.otime), 0)
       output(Int(status.ctime), 1)
+    case .send, .receive, .peek, .setQueue:
+      throw .invalid
     }
     return 0
   }
@@ -189,10 +203,11 @@ extension World {
   }
 
   /// What a thread reads of its process's handle, which other threads of it may change.
-  private func observe(_ process: Int) {
+  func observe(_ process: Int) {
     let handle = state.processes[process]
     observe(
       UInt64(handle.member + 1) << 2 | (handle.hasRecord ? 2 : 0) | (handle.undoBusy ? 1 : 0))
+    observe(handle.authorized << 8 | UInt64(handle.granted) << 1 | (handle.popsAhead ? 1 : 0))
   }
 
   /// The process's member slot, as Authorization.swift claims it.

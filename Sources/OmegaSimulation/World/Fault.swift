@@ -26,6 +26,12 @@ package enum Fault: UInt8, CaseIterable, Sendable {
   case watchesNobody
   /// `finishInstructions` does nothing.
   case waitsForNoInstruction
+  /// Of a queue: a fast call's record is not seen to be committed.
+  case losesRecords
+  /// Of a queue: a cell that was taken from a stock stays there as well.
+  case usesCellsTwice
+  /// Of a queue: cells are not put into the free lists.
+  case losesCells
 }
 
 extension World {
@@ -37,6 +43,8 @@ extension World {
       return offset == Header.journalCount && value != 0
     case .forgetsServing:
       return offset == Header.needsServe && value != 0
+    case .losesRecords, .usesCellsTwice, .losesCells:
+      return swallowsOfQueue(value, offset)
     case .losesAdjustments:
       return offset >= layout.adjustments && offset < layout.frame.waiters
         && !holdsLock(state.current)

@@ -16,7 +16,7 @@ extension World {
     case .explore:
       let isOwner = holdsLock(thread)
       var isPrivate = false
-      switch AccessClass.of(offset, layout) {
+      switch accessClass(offset, thread, isOwner: isOwner) {
       case .time:
         return
       case .ownersOnly:
@@ -26,6 +26,9 @@ extension World {
         } else {
           noteStray(offset)
         }
+      case .ownThreads:
+        if access == .load { return }
+        isPrivate = true
       case .shared:
         break
       }
@@ -112,6 +115,13 @@ extension World {
     image.peek32(Header.lock) & Futex.ownerMask == state.threads[thread].tid
   }
 
+  private func accessClass(_ offset: Int, _ thread: Int, isOwner: Bool) -> AccessClass {
+    switch shape {
+    case .set(let layout): AccessClass.of(offset, layout)
+    case .queue(let layout): accessClass(offset, layout, thread, isOwner: isOwner)
+    }
+  }
+
   private func noteStray(_ offset: Int) {
     state.strayAccesses += 1
     state.strayOffset = offset
@@ -125,6 +135,8 @@ enum AccessClass {
   case shared
   /// The owner of the lock: a death between two stores matters, a switch does not.
   case ownersOnly
+  /// This thread alone, until it gives it away.
+  case ownThreads
   /// otime and ctime: nothing depends on them.
   case time
 

@@ -74,6 +74,13 @@ struct SimulatedThread {
   /// Digest of the results of the program's calls so far.
   var results: UInt64 = 0
 
+  /// The message that the last call received, and its type.
+  var received: UInt64 = 0
+  var receivedType: Int64 = 0
+  var receivedTorn = false
+  /// What each of the program's first calls received, 0 for nothing.
+  var receipts = InlineArray<4, UInt64>(repeating: 0)
+
   /// Bit n: the program's call n succeeded.
   var succeeded: UInt64 = 0
 
@@ -81,7 +88,7 @@ struct SimulatedThread {
   var isInCall: Bool { status == .ready || status == .sleeping || status == .waitingForLock }
 }
 
-/// A process: what the Linux layer keeps in its handle of the set.
+/// A process: what the Linux layer keeps in its handle of the object.
 struct SimulatedProcess {
   var pid: UInt32 = 0
   var startTime: UInt64 = 0
@@ -89,13 +96,20 @@ struct SimulatedProcess {
   var member = -1
   var hasRecord = false
   var undoBusy = false
+  var uid: UInt32 = 0
+  /// The permission generation for which it was authorized, and the rights that it has.
+  var authorized: UInt64 = 0
+  var granted: UInt32 = 0
+  /// It takes the cell for its next message along with each it sends (MessageFast.swift).
+  var popsAhead = false
 }
 
-/// A call of a simulated thread. The operations stand in memory that lives as long as the world.
+/// A call of a simulated thread. Operations stand in memory that lives as long as the world.
 struct Call {
   enum Kind: UInt8 {
     case operate, setValue, setAll, getValue, getPid, getAll, countIncrease, countZero, remove
     case setPermissions, status, leave
+    case send, receive, peek, setQueue
   }
   var kind = Kind.operate
   /// First word in the world's store of operations (or values, for SETALL) and their number.
@@ -105,4 +119,10 @@ struct Call {
   var value = 0
   /// Relative, nanoseconds; nil waits for ever.
   var timeout: Int64?
+  /// A message's type, what a receiver asks for, a position, or msg_qbytes.
+  var type: Int64 = 0
+  /// The message that is sent: which one, and its size; or the receiver's room.
+  var message: UInt64 = 0
+  var byteCount = 0
+  var flags: Int32 = 0
 }

@@ -39,10 +39,25 @@ struct WorldState {
   var runsForEver = false
   /// Times that somebody went on only because a bounded wait ended.
   var lookArounds = 0
+  /// Received messages that were not what was sent: must stay 0.
+  var tornMessages = 0
   var boundedLockWaits = 0
 }
 
-/// A reference to a world: a set's image, the threads' stacks and the state, in memory of its own.
+/// What the world's image is of.
+enum ObjectShape {
+  case set(SetLayout)
+  case queue(QueueLayout)
+
+  var frame: Frame {
+    switch self {
+    case .set(let layout): layout.frame
+    case .queue(let layout): layout.frame
+    }
+  }
+}
+
+/// A reference to a world: an object's image, the threads' stacks and the state, in memory of its own.
 @safe
 struct World {
   // SAFETY: `Simulation` owns the memory, zeroed and initialised, until its deinitialiser; worlds are
@@ -62,17 +77,30 @@ struct World {
     }
   }
 
-  var layout: SetLayout {
+  var shape: ObjectShape {
     // SAFETY: see `memory`.
-    unsafe memory.pointee.layout
+    unsafe memory.pointee.shape
   }
+
+  var frame: Frame { shape.frame }
 
   var image: Image {
     // SAFETY: see `memory`.
-    unsafe Image(base: memory.pointee.image, byteCount: layout.byteCount, world: self)
+    unsafe Image(base: memory.pointee.image, byteCount: frame.byteCount, world: self)
+  }
+
+  /// The layout of a world that is a set.
+  var layout: SetLayout {
+    guard case .set(let layout) = shape else { preconditionFailure("the object is no set") }
+    return layout
   }
 
   var set: SemaphoreSet { SemaphoreSet(image: image, layout: layout) }
+
+  var queue: MessageQueue {
+    guard case .queue(let layout) = shape else { preconditionFailure("the object is no queue") }
+    return MessageQueue(image: image, layout: layout)
+  }
 
   /// The word of the store that calls refer to (`Call.first`).
   func stored(_ index: Int) -> UInt64 {
@@ -80,7 +108,7 @@ struct World {
     unsafe memory.pointee.store[index]
   }
 
-  /// Where GETALL puts its values.
+  /// Where GETALL and IPC_STAT put their values.
   func output(_ value: Int, _ index: Int) {
     // SAFETY: see `memory`.
     unsafe memory.pointee.output[index] = value
@@ -98,7 +126,7 @@ struct World {
 
   /// Combines a part of the image into a digest.
   func digest(_ digest: UInt64, _ offset: Int, _ byteCount: Int) -> UInt64 {
-    precondition(offset >= 0 && byteCount >= 0 && offset + byteCount <= layout.byteCount)
+    precondition(offset >= 0 && byteCount >= 0 && offset + byteCount <= frame.byteCount)
     // SAFETY: see `memory`; the range was checked above.
     return unsafe omega_digest(digest, memory.pointee.image + offset, byteCount / 8)
   }
@@ -142,7 +170,7 @@ struct World {
 @unsafe
 struct WorldMemory {
   var state = WorldState()
-  let layout: SetLayout
+  let shape: ObjectShape
   let image: UnsafeMutableRawPointer
   let stacks: UnsafeMutableRawPointer
   let fibers: UnsafeMutablePointer<omega_fiber>
