@@ -13,8 +13,8 @@ struct FuzzProcess {
 }
 
 /// What happens around the image: the processes, a hostile peer, and the input that drives both.
-final class FuzzWorld {
-  let set: SemaphoreSet
+class FuzzWorld {
+  let image: Image
   var input: FuzzInput
   var processes: [FuzzProcess] = []
   var nextPid: UInt32 = 100
@@ -30,10 +30,30 @@ final class FuzzWorld {
   /// after 100,000 turns.
   static let mostTurns = 500_000
 
-  init(_ set: SemaphoreSet, _ input: FuzzInput) {
-    self.set = set
+  init(_ image: Image, _ input: FuzzInput) {
+    self.image = image
     self.input = input
     for _ in 0..<3 { processes.append(freshProcess()) }
+  }
+
+  /// One step of the input, by a process that does not sleep.
+  func act(besides sleeper: Int) {}
+
+  /// A word of the image that the input chooses: of a part that means something, or any.
+  func offset() -> Int { 0 }
+
+  final func value() -> UInt64 {
+    let choice = input.byte()
+    switch choice >> 5 {
+    case 0: return UInt64(choice)
+    case 1: return UInt64(processes[choice % processes.count].pid) | UInt64(choice & 0xC) << 28
+    case 2: return UInt64(bitPattern: Int64(offset()))
+    case 3: return image.load(offset()) ^ 1 << (input.number(1) & 63)
+    case 4: return input.number(4) << 32 | UInt64(choice & 7)
+    case 5: return .max
+    case 6: return input.number(2)
+    default: return input.number(8)
+    }
   }
 
   func freshProcess() -> FuzzProcess {
@@ -44,7 +64,7 @@ final class FuzzWorld {
   func step() {
     if scribbleAfter < 0 { return }
     scribbleAfter -= 1
-    if scribbleAfter < 0 { set.image.store(scribble.value, scribble.offset) }
+    if scribbleAfter < 0 { image.store(scribble.value, scribble.offset) }
   }
 
   func turn() {
@@ -57,7 +77,6 @@ final class FuzzWorld {
 
   /// SIGKILL: the kernel walks the robust list; another process takes the place.
   func kill(_ index: Int) {
-    let image = set.image
     for offset in processes[index].armed {
       let word = image.load32(offset)
       if word & Futex.ownerMask == processes[index].pid {

@@ -6,37 +6,68 @@ import Glibc
 
 let semaphoreCount = 4
 let layout = SetLayout(semaphoreCount: semaphoreCount)
+let queueLayout = QueueLayout(size: 4)
 let guardByteCount = 64 << 20
 
-/// The image's memory: inaccessible on both sides, farther than any field of an image can name by chance.
-nonisolated(unsafe) let memory: UnsafeMutableRawPointer = {
+/// An image's memory: inaccessible on both sides, farther than any field of an image can name by chance.
+func guardedMemory(_ imageByteCount: Int) -> UnsafeMutableRawPointer {
   let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-  let byteCount = layout.byteCount + 2 * guardByteCount
+  let byteCount = imageByteCount + 2 * guardByteCount
   guard let whole = mmap(nil, byteCount, PROT_NONE, flags, -1, 0), whole != MAP_FAILED,
-    mprotect(whole + guardByteCount, layout.byteCount, PROT_READ | PROT_WRITE) == 0
+    mprotect(whole + guardByteCount, imageByteCount, PROT_READ | PROT_WRITE) == 0
   else { fatalError("no memory") }
-  let image = whole + guardByteCount
-  return image
-}()
+  return whole + guardByteCount
+}
 
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
-  madvise(memory, layout.byteCount, MADV_DONTNEED)
-  let image = Image(base: memory, byteCount: layout.byteCount)
-  image.store(SetLayout.magic, Header.magic)
-  image.store(SetLayout.version, Header.version)
-  image.store(UInt64(semaphoreCount), Header.semaphoreCount)
+nonisolated(unsafe) let setMemory = guardedMemory(layout.byteCount)
+nonisolated(unsafe) let queueMemory = guardedMemory(queueLayout.frame.byteCount)
+
+/// The image of a new object.
+func freshImage(
+  _ memory: UnsafeMutableRawPointer, _ byteCount: Int, magic: UInt64, version: UInt64,
+  parameter: Int
+) -> Image {
+  madvise(memory, byteCount, MADV_DONTNEED)
+  let image = Image(base: memory, byteCount: byteCount)
+  image.store(magic, Header.magic)
+  image.store(version, Header.version)
+  image.store(UInt64(parameter), Header.parameter)
   image.store(0x100 | ObjectState.live, Header.state)
   image.store(0o600, Header.mode)
-  let input = FuzzInput(UnsafeBufferPointer(start: data, count: size))
-  let world = FuzzWorld(SemaphoreSet(image: image, layout: layout), input)
+  return image
+}
+
+/// The first byte of an input says which kind of object it is about.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+  var input = FuzzInput(UnsafeBufferPointer(start: data, count: size))
+  let world: FuzzWorld
+  if input.byte() & 1 == 0 {
+    let image = freshImage(
+      setMemory, layout.byteCount, magic: SetLayout.magic, version: SetLayout.version,
+      parameter: semaphoreCount)
+    world = SetWorld(SemaphoreSet(image: image, layout: layout), input)
+  } else {
+    let image = freshImage(
+      queueMemory, queueLayout.frame.byteCount, magic: QueueLayout.magic,
+      version: QueueLayout.version, parameter: queueLayout.size)
+    image.store(1000, Header.queueBytes)
+    world = QueueWorld(MessageQueue(image: image, layout: queueLayout), input)
+  }
   while world.input.isLeft { world.act(besides: -1) }
   return 0
 }
 
-extension FuzzWorld {
-  /// One step of the input, by a process that does not sleep.
-  func act(besides sleeper: Int) {
+/// Calls on a set.
+final class SetWorld: FuzzWorld {
+  let set: SemaphoreSet
+
+  init(_ set: SemaphoreSet, _ input: FuzzInput) {
+    self.set = set
+    super.init(set.image, input)
+  }
+
+  override func act(besides sleeper: Int) {
     let choice = input.byte()
     var index = choice >> 6 % processes.count
     if index == sleeper { index = (index + 1) % processes.count }
@@ -74,12 +105,7 @@ extension FuzzWorld {
     }
   }
 
-  // MARK: What the input chooses
-
-  private func semaphore() -> Int { input.byte() % semaphoreCount }
-
-  /// A word of the image: of a part that means something, or any.
-  private func offset() -> Int {
+  override func offset() -> Int {
     let choice = input.byte()
     let slot = choice >> 4
     let field = 8 * (input.byte() & 31)
@@ -95,22 +121,12 @@ extension FuzzWorld {
     default: return Int(input.number(4)) & ~7
     }
   }
+}
 
-  private func value() -> UInt64 {
-    let choice = input.byte()
-    switch choice >> 5 {
-    case 0: return UInt64(choice)
-    case 1: return UInt64(processes[choice % processes.count].pid) | UInt64(choice & 0xC) << 28
-    case 2: return UInt64(bitPattern: Int64(offset()))
-    case 3: return set.image.load(offset()) ^ 1 << (input.number(1) & 63)
-    case 4: return input.number(4) << 32 | UInt64(choice & 7)
-    case 5: return .max
-    case 6: return input.number(2)
-    default: return input.number(8)
-    }
-  }
+extension SetWorld {
+  fileprivate func semaphore() -> Int { input.byte() % semaphoreCount }
 
-  private func inspect(_ host: FuzzHost) {
+  fileprivate func inspect(_ host: FuzzHost) {
     _ = set.statusNow()
     for number in 0..<semaphoreCount {
       for slot in 0..<8 { _ = set.adjustmentAmount(member: slot, semaphore: number) }
@@ -119,7 +135,7 @@ extension FuzzWorld {
 
   // MARK: Operations
 
-  private func operate(_ host: FuzzHost, count: Int) throws(Errno) {
+  fileprivate func operate(_ host: FuzzHost, count: Int) throws(Errno) {
     var operations: [Operation] = []
     for _ in 0..<count {
       let what = input.byte()
