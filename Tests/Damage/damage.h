@@ -41,10 +41,12 @@ int run_memory_users(void);
 int run_memory_disk(void);
 int run_truncate(void);
 int run_foreign(void);
+int run_foreign_objects(void);
 int run_directory(void);
 int use_once(unsigned user);
 int run_disk(void);
 int run_file_limit(void);
+int run_object_file_limit(void);
 int run_limits(void);
 int run_users(void);
 

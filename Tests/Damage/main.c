@@ -87,10 +87,12 @@ int main(int argc, char **argv) {
   if (!strcmp(part, "memory-disk")) return run_memory_disk();
   if (!strcmp(part, "truncate")) return run_truncate();
   if (!strcmp(part, "foreign")) return run_foreign();
+  if (!strcmp(part, "foreign-objects")) return run_foreign_objects();
   if (!strcmp(part, "directory")) return run_directory();
   if (!strcmp(part, "use")) return use_once(argc > 2 ? (unsigned)atol(argv[2]) : 0);
   if (!strcmp(part, "disk")) return run_disk();
   if (!strcmp(part, "file-limit")) return run_file_limit();
+  if (!strcmp(part, "object-file-limit")) return run_object_file_limit();
   if (!strcmp(part, "limits")) return run_limits();
   if (!strcmp(part, "users")) return run_users();
   fprintf(stderr, "usage: damage hostile [SEED] | truncate | foreign | directory | disk | limits |"
