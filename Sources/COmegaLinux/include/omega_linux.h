@@ -126,6 +126,7 @@ struct omega_thread {
   int64_t sleep_slot;
   int sleep_kind;            // which kind of object's handle it is (OmegaLinux's ObjectKind)
   int cancellable;           // the call that may sleep is a cancellation point
+  uintptr_t last_message;    // the queue and the way of its last message (`MessageWay`)
   uintptr_t sleep_pending;   // the robust list's pending entry to put back
 };
 
@@ -306,6 +307,14 @@ int omega_robust_remove(void *word, uintptr_t previous, uintptr_t next)
     __attribute__((visibility("hidden")));
 
 // A store the compiler may not move: the kernel reads it at the thread's death.
+// A hint that the memory will be written soon.
+static inline void omega_expect(const void *_Nonnull memory) {
+#if defined(__x86_64__)
+  __asm__ volatile("prefetchw %0" : : "m"(*(const char *)memory));
+#else
+  __builtin_prefetch(memory, 1);
+#endif
+}
 static inline void omega_set_pending(struct omega_robust_head *head, uintptr_t entry) {
   __atomic_store_n(&head->list_op_pending, entry, __ATOMIC_RELEASE);
 }

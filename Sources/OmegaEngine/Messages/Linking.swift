@@ -126,6 +126,18 @@ extension MessageQueue {
     return cell
   }
 
+  /// Takes two free cells of the first class, for nodes; zeros when there are not two.
+  @inline(never)
+  func takeTwoFree(_ record: inout Record) -> Ends {
+    let head = image.header.load(Header.free(0))
+    let first = Ends(bits: head).first
+    let last = first == 0 ? 0 : Ends(bits: cell(first).load(MessageCell.nextFree)).first
+    if last == 0 { return Ends(first: 0, last: 0) }
+    let next = Ends(bits: cell(last).load(MessageCell.nextFree)).first
+    record.set(Header.free(0), head, Tagged(bits: head).next(UInt64(next)))
+    return Ends(first: first, last: last)
+  }
+
   @inline(__always)
   func stamp<C: Change>(_ offset: Int, pid: UInt32, time: Int64, _ change: inout C) {
     let old = image.header.load(offset)

@@ -39,8 +39,15 @@ extension MessageQueue {
   /// A word that changes with every message that comes or goes.
   public var activity: UInt64 { image.load(Header.counts) }
 
-  /// Whether a call sleeps in the queue.
-  public var hasSleepers: Bool { image.load(Header.sleeperCount) != 0 }
+  @inline(__always) public var isEmpty: Bool { counts.messages == 0 }
+
+  /// Whether a call that is blocked finds sleepers whom it must not overtake, or who keep it from a fast
+  /// call. A receiver may spin beside sleeping receivers: a message that one of them wants never gets
+  /// into the queue.
+  @inline(__always)
+  public func mustLineUp(isSender: Bool) -> Bool {
+    image.load(Header.senders) != 0 || isSender && image.load(Header.receivers) != 0
+  }
 
   /// msgctl(IPC_STAT). Throws EIDRM.
   public func status<H: Host>(_ host: H) throws(Errno) -> QueueStatus {

@@ -337,7 +337,16 @@ struct LinuxFastCaller: FastCaller {
   private let thread: UnsafeMutablePointer<omega_thread>
 
   @inline(__always)
-  init(_ thread: UnsafeMutablePointer<omega_thread>) { unsafe self.thread = thread }
+  let isStreaming: Bool
+  @inline(__always)
+  func expect(_ image: Image, _ offset: Int) {
+    // SAFETY: an address inside a live mapping; only a hint.
+    unsafe omega_expect(image.address(offset))
+  }
+  init(_ thread: UnsafeMutablePointer<omega_thread>, isStreaming: Bool) {
+    unsafe self.thread = thread
+    self.isStreaming = isStreaming
+  }
 
   var tid: UInt32 {
     @inline(__always) get { unsafe thread.pointee.tid }

@@ -70,6 +70,7 @@ extension Namespace {
   }
 
   /// What MSG_STAT or MSG_STAT_ANY tell of the queue at an index.
+  @inline(never)
   func queueStatus(index: Int, _ command: Int32) throws(Errno) -> QueueStatus {
     let status: QueueStatus
     do throws(Errno) {

@@ -1,6 +1,25 @@
 import COmegaLinux
 import OmegaEngine
 
+/// Through which queue a message goes, and in which direction.
+struct MessageWay {
+  private let bits: UInt
+
+  @inline(__always)
+  init(_ handle: ObjectHandle<MessageQueue>, isSender: Bool) {
+    bits = UInt(bitPattern: handle) | (isSender ? 1 : 0)
+  }
+
+  /// Whether this thread's last message went the same way.
+  var isLast: Bool {
+    // SAFETY: the thread's own storage.
+    @inline(__always) get { unsafe omega_thread().pointee.last_message == bits }
+  }
+
+  @inline(__always)
+  func note() { unsafe omega_thread().pointee.last_message = bits }
+}
+
 // Sending and receiving without a section: nil when that does not decide the call.
 extension Namespace {
   /// Whether the handle's member may make a fast call; then the process's other threads may not until
@@ -30,7 +49,8 @@ extension Namespace {
     // SAFETY: as above.
     defer { unsafe endAlone(handle) }
     let queue = unsafe handle.pointee.object
-    let caller = unsafe LinuxFastCaller(omega_thread())
+    let way = unsafe MessageWay(handle, isSender: true)
+    let caller = unsafe LinuxFastCaller(omega_thread(), isStreaming: way.isLast)
     let member = Int(unsafe handle.pointee.member)
     for _ in 0..<3 {
       let result = unsafe queue.fastSend(
@@ -38,7 +58,9 @@ extension Namespace {
         type: type, size: size, popsAhead: handle.pointee.popsAhead != 0
       ) { text.copy(to: $0) }
       switch result {
-      case .done: return 0
+      case .done:
+        way.note()
+        return 0
       case .blocked: return flags & Flag.noWait != 0 ? -Errno.again.rawValue : nil
       case .lacksStock:
         // Who sends more than it receives takes the next cell along with each message.
@@ -74,12 +96,15 @@ extension Namespace {
     // SAFETY: as above.
     defer { unsafe endAlone(handle) }
     unsafe handle.pointee.popsAhead = 0
+    let way = unsafe MessageWay(handle, isSender: false)
     let result = unsafe handle.pointee.object.fastReceive(
-      LinuxFastCaller(omega_thread()), member: Int(handle.pointee.member), pid: pid,
+      LinuxFastCaller(omega_thread(), isStreaming: way.isLast), member: Int(handle.pointee.member), pid: pid,
       time: omega_seconds(), state: handle.pointee.state, request: request
     ) { output.put($0, $1) }
     switch result {
-    case .done: return output.result
+    case .done:
+      way.note()
+      return output.result
     case .blocked:
       return flags & Flag.noWait != 0 ? -Int(Errno.noMessage.rawValue) : nil
     case .tooBig: return -Int(Errno.argumentListTooLong.rawValue)

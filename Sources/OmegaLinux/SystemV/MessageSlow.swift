@@ -165,7 +165,7 @@ extension Namespace {
     _ handle: ObjectHandle<MessageQueue>, _ text: ReadableBytes, type: Int64, size: Int,
     flags: Int32
   ) -> Bool {
-    unsafe spin(handle) {
+    unsafe spin(handle, isSender: true) {
       unsafe Namespace.fastSend(handle, text, type: type, size: size, flags: flags) == 0
     }
   }
@@ -174,32 +174,47 @@ extension Namespace {
     _ handle: ObjectHandle<MessageQueue>, _ output: inout MessageOutput,
     _ request: MessageRequest, flags: Int32
   ) -> Bool {
-    unsafe spin(handle) {
+    unsafe spin(handle, isSender: false) {
       // Also when it was lost, for the program's memory is bad.
       let result = unsafe Namespace.fastReceive(handle, &output, request, flags: flags)
       return result.map { $0 >= 0 || output.isBad } ?? false
     }
   }
 
-  private func spin(_ handle: ObjectHandle<MessageQueue>, _ attempt: () -> Bool) -> Bool {
+  @inline(never)
+  private func spin(
+    _ handle: ObjectHandle<MessageQueue>, isSender: Bool, _ attempt: () -> Bool
+  ) -> Bool {
     // SAFETY: the handle is entered.
-    if attempt() { return true }
-    guard omega_processors() > 1 else { return false }
     let queue = unsafe handle.pointee.object
-    let budget = unsafe max(handle.pointee.spin, SpinBudget.least)
+    guard omega_processors() > 1 else { return attempt() }
+    let streams = unsafe MessageWay(handle, isSender: isSender).isLast
+    let budget = unsafe max(handle.pointee.spin, streams ? 64 : SpinBudget.least)
+    var step: Int32 = streams ? 16 : 1
+    var patience: Int32 = streams ? SpinBudget.stream : 0
+    var turns: Int32 = 0
+    var tried: UInt64 = 0
     var seen = queue.activity
-    for _ in 0..<budget {
-      // Somebody sleeps there already: get in line behind him.
-      if queue.hasSleepers { return false }
+    while turns < budget {
+      // Those who sleep there already come first.
+      if queue.mustLineUp(isSender: isSender) { return false }
       let now = queue.activity
-      if now != seen {
+      if now != seen && patience > 0 {
+        // The other side is at work: see `MessageQueue.streamTurns`.
+        seen = now
+        step = 32
+        patience -= step
+      } else if now != tried && (isSender || !queue.isEmpty) {
+        tried = now
         seen = now
         if attempt() {
           unsafe handle.pointee.spin = min(budget * 2, SpinBudget.most)
           return true
         }
+      } else {
+        turns += step
       }
-      omega_pause()
+      for _ in 0..<step { omega_pause() }
     }
     unsafe handle.pointee.spin = max(budget / 2, SpinBudget.least)
     return false

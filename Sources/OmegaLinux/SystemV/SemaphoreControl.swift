@@ -177,6 +177,7 @@ extension Namespace {
   }
 
   /// What SEM_STAT or SEM_STAT_ANY tell of the set at an index.
+  @inline(never)
   func status(index: Int, _ command: Int32) throws(Errno) -> SetStatus {
     let status: SetStatus
     do throws(Errno) {

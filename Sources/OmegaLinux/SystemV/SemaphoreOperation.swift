@@ -336,6 +336,9 @@ extension Namespace {
 enum SpinBudget {
   static let least: Int32 = 20
   static let most: Int32 = 2000
+  /// Turns for which a call that streams messages watches the other side at work: the time that it takes
+  /// to send or receive several hundred messages.
+  static let stream: Int32 = 1000
 }
 
 extension Deadline {
