@@ -98,7 +98,8 @@ extension Namespace {
     unsafe handle.pointee.popsAhead = 0
     let way = unsafe MessageWay(handle, isSender: false)
     let result = unsafe handle.pointee.object.fastReceive(
-      LinuxFastCaller(omega_thread(), isStreaming: way.isLast), member: Int(handle.pointee.member), pid: pid,
+      LinuxFastCaller(omega_thread(), isStreaming: way.isLast),
+      member: Int(handle.pointee.member), pid: pid,
       time: omega_seconds(), state: handle.pointee.state, request: request
     ) { output.put($0, $1) }
     switch result {
