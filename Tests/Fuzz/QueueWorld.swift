@@ -180,4 +180,6 @@ struct FuzzFastCaller: FastCaller {
   func end() { host.world.step() }
   func wake(_ image: Image, _ offset: Int) { host.world.step() }
   func pause() { host.world.turn() }
+  var isStreaming: Bool { false }
+  func expect(_ image: Image, _ offset: Int) {}
 }

@@ -16,10 +16,10 @@ extension LinuxHost {
     var own = omega_mapping()
     var walk = omega_mappings()
     // SAFETY: an address of a mapping, only compared; the structures outlive the calls.
-    guard unsafe omega_find_mapping(segment.address(0), &own) == 0,
-      unsafe omega_open_mappings(&walk, pid) == 0
-    else { return false }
+    // Opened first: that fails at once for a process that has ended, and our own mappings may be many.
+    guard unsafe omega_open_mappings(&walk, pid) == 0 else { return false }
     defer { unsafe omega_close_mappings(&walk) }
+    guard unsafe omega_find_mapping(segment.address(0), &own) == 0 else { return false }
     var mapping = omega_mapping()
     while unsafe omega_next_mapping(&walk, &mapping) != 0 {
       if mapping.inode == own.inode && mapping.device == own.device

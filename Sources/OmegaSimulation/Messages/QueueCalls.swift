@@ -264,4 +264,7 @@ struct SimulatedFastCaller: FastCaller {
 
   func wake(_ image: Image, _ offset: Int) { host.wake(image, offset, count: 1) }
   func pause() { host.pause() }
+  // Both are about caches, which a simulation has not.
+  var isStreaming: Bool { false }
+  func expect(_ image: Image, _ offset: Int) {}
 }
