@@ -133,6 +133,13 @@ extension MessageQueue {
     caller.expect(image, layout.cell(cell) &+ 64)
   }
 
+  /// The oldest message but one.
+  @usableFromInline
+  func secondMessage() -> Int {
+    let first = Ends(bits: image.header.load(Header.fifo)).first
+    return first == 0 ? 0 : Ends(bits: cell(first).load(MessageCell.fifoLinks)).last
+  }
+
   /// The cells for the member's next message and, most likely, the one after it.
   @usableFromInline
   func nextCells(_ member: Int) -> (Int, Int) {
@@ -173,8 +180,11 @@ extension MessageQueue {
       if nodes.last != 0 {
         record.setStock(Stock.nodes, own, Tagged(bits: own).next(0))
       } else {
-        nodes = takeTwoFree(&record)
+        let head = header.load(Header.free(0))
+        let free = firstThree(head)
+        nodes = Ends(first: free[0], last: free[1])
         if nodes.last == 0 { return .lacksStock }
+        record.set(Header.free(0), head, Tagged(bits: head).next(UInt64(free[2])))
         // A record changes a word once only.
         if CellClass.of(size) == 0 { popsAhead = false }
       }
@@ -195,19 +205,17 @@ extension MessageQueue {
     copy: (Int64, ImageBytes) -> Void
   ) -> FastMessage {
     guard let before = lockFast(caller) else { return .slow }
-    var following = 0
     let result = planReceive(
-      before, member: member, pid: pid, time: time, state: state, request: request, copy: copy,
-      following: &following)
+      before, member: member, pid: pid, time: time, state: state, request: request, copy: copy)
     unlockFast(caller)
-    if following != 0 && caller.isStreaming { expectCell(caller, following) }
+    if caller.isStreaming { expectCell(caller, secondMessage()) }
     return result
   }
 
   @usableFromInline @inline(__always)
   func planReceive(
     _ before: RecordWord, member: Int, pid: UInt32, time: Int64, state: UInt64,
-    request: MessageRequest, copy: (Int64, ImageBytes) -> Void, following: inout Int
+    request: MessageRequest, copy: (Int64, ImageBytes) -> Void
   ) -> FastMessage {
     let header = image.header
     guard header.load(Header.senders) == 0 && header.load(Header.state) == state else {
@@ -223,8 +231,6 @@ extension MessageQueue {
     copy(Int64(bitPattern: words.load(MessageCell.type)), payload)
     let stock = stock(member)
     var record = Record(stock, member: member, after: before)
-    let next = Ends(bits: words.load(MessageCell.fifoLinks)).last
-    if next != 0 { following = Ends(bits: self.cell(next).load(MessageCell.fifoLinks)).last }
     let nodes = unlink(cell, size: size, &record)
     stamp(Header.lastReceive, pid: pid, time: time, &record)
     let pocket = stock.load(Stock.pocket)

@@ -126,16 +126,14 @@ extension MessageQueue {
     return cell
   }
 
-  /// Takes two free cells of the first class, for nodes; zeros when there are not two.
+  /// The first cells of a free list, 0 for none. Apart from the record that may take them, which is kept
+  /// in registers so.
   @inline(never)
-  func takeTwoFree(_ record: inout Record) -> Ends {
-    let head = image.header.load(Header.free(0))
+  func firstThree(_ head: UInt64) -> InlineArray<3, Int> {
     let first = Ends(bits: head).first
-    let last = first == 0 ? 0 : Ends(bits: cell(first).load(MessageCell.nextFree)).first
-    if last == 0 { return Ends(first: 0, last: 0) }
-    let next = Ends(bits: cell(last).load(MessageCell.nextFree)).first
-    record.set(Header.free(0), head, Tagged(bits: head).next(UInt64(next)))
-    return Ends(first: first, last: last)
+    let second = first == 0 ? 0 : Ends(bits: cell(first).load(MessageCell.nextFree)).first
+    let third = second == 0 ? 0 : Ends(bits: cell(second).load(MessageCell.nextFree)).first
+    return [first, second, third]
   }
 
   @inline(__always)

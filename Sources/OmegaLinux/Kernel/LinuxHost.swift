@@ -336,16 +336,23 @@ struct LinuxFastCaller: FastCaller {
   // SAFETY: the calling thread's own storage; the value never leaves its thread.
   private let thread: UnsafeMutablePointer<omega_thread>
 
+  private let way: MessageWay
+
   @inline(__always)
-  let isStreaming: Bool
+  init(_ thread: UnsafeMutablePointer<omega_thread>, _ way: MessageWay) {
+    unsafe self.thread = thread
+    self.way = way
+  }
+
+  // Asked only by a call that is contended, or ahead of its needs.
+  var isStreaming: Bool {
+    @inline(__always) get { way.isLast }
+  }
+
   @inline(__always)
   func expect(_ image: Image, _ offset: Int) {
     // SAFETY: an address inside a live mapping; only a hint.
     unsafe omega_expect(image.address(offset))
-  }
-  init(_ thread: UnsafeMutablePointer<omega_thread>, isStreaming: Bool) {
-    unsafe self.thread = thread
-    self.isStreaming = isStreaming
   }
 
   var tid: UInt32 {

@@ -50,7 +50,7 @@ extension Namespace {
     defer { unsafe endAlone(handle) }
     let queue = unsafe handle.pointee.object
     let way = unsafe MessageWay(handle, isSender: true)
-    let caller = unsafe LinuxFastCaller(omega_thread(), isStreaming: way.isLast)
+    let caller = unsafe LinuxFastCaller(omega_thread(), way)
     let member = Int(unsafe handle.pointee.member)
     for _ in 0..<3 {
       let result = unsafe queue.fastSend(
@@ -98,7 +98,7 @@ extension Namespace {
     unsafe handle.pointee.popsAhead = 0
     let way = unsafe MessageWay(handle, isSender: false)
     let result = unsafe handle.pointee.object.fastReceive(
-      LinuxFastCaller(omega_thread(), isStreaming: way.isLast),
+      LinuxFastCaller(omega_thread(), way),
       member: Int(handle.pointee.member), pid: pid,
       time: omega_seconds(), state: handle.pointee.state, request: request
     ) { output.put($0, $1) }
