@@ -137,7 +137,8 @@ public struct LinuxHost: Host {
   public func beginSleep(_ image: Image, _ offset: Int) -> SleepState {
     // SAFETY: the list head is this thread's, the word inside a mapping that outlives the sleep.
     guard let head = unsafe thread.pointee.robust else { return SleepState() }
-    let state = unsafe SleepState(pending: head.pointee.list_op_pending)
+    var state = unsafe SleepState(pending: head.pointee.list_op_pending)
+    state.signalMask = omega_block_signals()
     image.store32(tid | Futex.waiters, offset)
     protect(image, offset)
     return state
@@ -155,6 +156,9 @@ public struct LinuxHost: Host {
     _ image: Image, _ offset: Int, expected: UInt32, deadline: Deadline, watch: WatchList,
     _ state: inout SleepState
   ) -> WakeReason {
+    // Blocked until the wait, so that none is handled unnoticed before it: the look at the handlers alone
+    // takes some microseconds.
+    if state.signalMask == nil { state.signalMask = omega_block_signals() }
     let now = Kernel.monotonicNanoseconds
     let mustLook = watch.count != 0 || watch.isIncomplete
     let canWatch = !watch.isIncomplete && omega_may_waitv() != 0
